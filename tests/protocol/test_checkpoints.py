@@ -237,9 +237,20 @@ def test_no_quorum_never_fails_open() -> None:
         policy_of().replace(b"quorum authorities", b"quorum none"),
     )
 
-    with pytest.raises(QuorumError, match="none") as error:
+    with pytest.raises(QuorumError, match="quorum none") as error:
         verify_checkpoint(NOTE, policy)
     assert error.value.advice
+
+
+def test_one_named_witness_can_be_asked_for() -> None:
+    policy = parse_policy(
+        policy_of().replace(b"quorum authorities", b"quorum authority-2")
+    )
+
+    note = checkpoint_note(HEAD, WITNESSES[1:2])
+    assert verify_checkpoint(note, policy).fresh_time == NOW
+    with pytest.raises(QuorumError, match="expected authority-2"):
+        verify_checkpoint(checkpoint_note(HEAD, WITNESSES[2:]), policy)
 
 
 def test_an_empty_tree_has_one_root() -> None:

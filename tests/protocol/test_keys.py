@@ -3,6 +3,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosignal.protocol.encoding import encode_base64
 from cosignal.protocol.errors import (
     MalformedError,
     SignatureInvalidError,
@@ -86,6 +87,14 @@ def test_a_private_key_is_never_shown() -> None:
 
     assert "secret" not in repr(key)
     assert secret not in str(error.value)
+
+
+@pytest.mark.parametrize("material", [b"\x01" + bytes(31), b"\x02" + bytes(32)])
+def test_a_private_key_of_another_length_or_type_is_refused(material: bytes) -> None:
+    text = f"PRIVATE+KEY+name+00000000+{encode_base64(material)}"
+
+    with pytest.raises(MalformedError):
+        parse_signer_key(text.encode())
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a+b", "no\u00a0break", "a\tb"])

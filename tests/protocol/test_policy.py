@@ -254,6 +254,9 @@ def test_shuffled_words_are_a_policy_or_malformed(words: list[str]) -> None:
         [],
         [Witness("two words", WITNESSES[0].verifier)],
         [Witness("A", WITNESSES[0].verifier, "https://a.example/ b")],
+        [Witness("A", WITNESSES[0].verifier, "")],
+        [Witness("A", WITNESSES[0].verifier, f"https://a.example/\n{B}")],
+        [Witness("A", WITNESSES[0].verifier, "https://a.example/\n# b")],
         [Witness("A", LOG.verifier)],
     ],
 )

@@ -15,6 +15,7 @@ The clock, and what size was seen before, are left to the caller.
 Source: c2sp.org/tlog-checkpoint v1.0.0, c2sp.org/tlog-cosignature v1.0.1.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -368,12 +369,14 @@ def _describe(policy: Policy) -> str:
 
 def _fresh_time(times: Mapping[str, int], policy: Policy) -> int:
     """Largest t such that the witnesses with time >= t make up a quorum."""
-    agreed: set[str] = set()
-    for name in sorted(times, key=times.__getitem__, reverse=True):
-        agreed.add(name)
-        if policy.satisfied(agreed):
-            return times[name]
-    raise QuorumError("cosignatures: expected a quorum, got none")
+    newest = sorted(times, key=times.__getitem__, reverse=True)
+    # More witnesses never undo a quorum, so the first place can be bisected.
+    last = bisect_left(
+        range(len(newest)),
+        True,  # noqa: FBT003 - what is searched for
+        key=lambda place: policy.satisfied(set(newest[: place + 1])),
+    )
+    return times[newest[last]]
 
 
 def _unsigned(checkpoint: Checkpoint) -> SignatureInvalidError:

@@ -171,7 +171,13 @@ def authorities_policy(log: Log, witnesses: Sequence[Witness]) -> bytes:
         parsed = parse_policy(text)
     except MalformedError as error:
         raise UsageError(str(error)) from error
-    if (parsed.logs, parsed.witnesses) != ((log,), tuple(witnesses)):
+    # Equality leaves URLs out, so these are compared by themselves.
+    urls = [parsed.logs[0].url, *(item.url for item in parsed.witnesses)]
+    if (parsed.logs, parsed.witnesses, urls) != (
+        (log,),
+        tuple(witnesses),
+        [log.url, *(item.url for item in witnesses)],
+    ):
         raise UsageError("policy: expected names and URLs without blanks")
     return text
 
