@@ -349,17 +349,16 @@ def _check_order(groups: Sequence[Group], keys: memoryview) -> None:
     Keys are compared by their first eight bytes; only neighbours that these do not
     order are looked at again, so 100,000 keys take a fraction of a millisecond.
     """
-    periods = _periods(groups).astype(np.int16)
-    periods[periods == DAY_INTERVALS] = 0  # full keys stand first in their group
-    words = np.frombuffer(keys, ">u8").reshape(len(periods), 2)[:, 0]
-    words = words.astype(np.uint64)
-    new_group = np.zeros(len(periods), np.bool_)
-    new_group[list(accumulate(len(group.periods) for group in groups[:-1]))] = True
-    if (~new_group[1:] & (periods[1:] < periods[:-1])).any():
+    periods = _periods(groups)
+    ranks = periods * (periods != DAY_INTERVALS)  # full keys stand first in their group
+    words = np.frombuffer(keys, ">u8")[::2].astype(np.uint64)
+    inside = np.ones(len(ranks) - 1, np.bool_)
+    inside[[end - 1 for end in accumulate(len(g.periods) for g in groups[:-1])]] = False
+    if (inside & (ranks[1:] < ranks[:-1])).any():
         raise MalformedError("body: periods: expected ascending order in each group")
-    suspects = np.flatnonzero(words[1:] <= words[:-1]) + 1
-    same_run = ~new_group[suspects] & (periods[suspects] == periods[suspects - 1])
-    for index in suspects[same_run].tolist():
+    same_run = inside & (ranks[1:] == ranks[:-1])
+    suspects = np.flatnonzero(same_run & (words[1:] <= words[:-1])) + 1
+    for index in suspects.tolist():
         middle = index * TEK_BYTES
         before = bytes(keys[middle - TEK_BYTES : middle])
         if before >= bytes(keys[middle : middle + TEK_BYTES]):

@@ -352,12 +352,12 @@ def verify_tek_mac(
 
     Source: docs/reference/protocol.md, "Key set HMAC".
     """
-    accepted = [tek_mac(secret, keys)]
+    if hmac.compare_digest(mac, tek_mac(secret, keys)):
+        return keys
     # Phones that know no transmission risk may leave it out; only if no key has one,
     # or else the risks would not be covered by anything.
-    if all(key.risk == 0 for key in keys):
-        accepted.append(tek_mac(secret, keys, with_risk=False))
-    if not any(hmac.compare_digest(mac, one) for one in accepted):
+    bare = all(key.risk == 0 for key in keys)
+    if not (bare and hmac.compare_digest(mac, tek_mac(secret, keys, with_risk=False))):
         raise VerificationError(
             "keys: expected the key set that the certificate is for, got another",
             advice="Send keys, in unchanged base64, and hmacKey as when the HMAC was "

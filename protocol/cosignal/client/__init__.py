@@ -1,0 +1,12 @@
+"""What a phone or a mirror does over HTTP: follow, verify, keep, match.
+
+======================================= ================================================
+where a chain is read from              `sources`, `paths`, `downloads`
+what is believed                        `follower`, `certify`, `disputes`
+what is kept                            `store`, `state`, `folders`
+what a phone finds and sends            `exposures`, `sightings`, `upload`
+what anybody can check and serve        `mirror`, `watch`, `fsck`, `verify`
+======================================= ================================================
+
+All rules are in `cosignal.protocol`; here is what needs a network, a disk or patience.
+"""

@@ -1,0 +1,201 @@
+"""What a follower remembers between two runs, as one JSON file.
+
+What this module guarantees:
+
+* `parse_state(encode_state(state), pinned)` is the same state.
+* A state of another network, or one that was cut short, is refused.
+* The pinned policy is never read from the file, so whoever can write the folder cannot
+  change whom the follower trusts first.
+
+When the file is written is for `store` to say.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cosignal.protocol.chain import FIRST_SHARD, Chain
+from cosignal.protocol.chain_state import dump_chain, load_chain
+from cosignal.protocol.errors import MalformedError, RefusedError, UsageError
+from cosignal.protocol.policy import Policy
+
+STATE_VERSION = 1
+
+_ADVICE = "Delete the folder and sync again; nothing in it is irreplaceable."
+
+
+@dataclass(frozen=True, slots=True)
+class EndedShard:
+    """A shard that was followed to its seal.
+
+    Attributes:
+        shard: Its name.
+        size: Its final number of entries.
+        note: Its final certified checkpoint.
+    """
+
+    shard: str
+    size: int
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedPolicy:
+    """A policy record and where it stands.
+
+    Attributes:
+        shard: The shard that holds it.
+        index: Its entry there.
+        record: The signed record.
+    """
+
+    shard: str
+    index: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything verified so far, but entries and bodies.
+
+    Attributes:
+        chain: The verifier of the current shard.
+        note: Its newest certified checkpoint; None before the first.
+        ended: Shards before it, oldest first.
+        policies: All policy records, oldest first.
+        revoked: Issuer and commitment of every revocation.
+        live: Shard and index of the first entry whose body may still be kept.
+    """
+
+    chain: Chain
+    note: bytes | None = None
+    ended: tuple[EndedShard, ...] = ()
+    policies: tuple[AdoptedPolicy, ...] = ()
+    revoked: frozenset[tuple[str, bytes]] = frozenset()
+    live: tuple[str, int] = (FIRST_SHARD, 0)
+
+    @property
+    def shards(self) -> list[str]:
+        """Names of all shards followed, oldest first."""
+        return [*(item.shard for item in self.ended), self.chain.shard]
+
+    def size_of(self, shard: str) -> int:
+        """Number of verified entries in one of `shards`."""
+        sizes = {item.shard: item.size for item in self.ended}
+        return sizes.get(shard, self.chain.size)
+
+
+class _Ended(msgspec.Struct, forbid_unknown_fields=True):
+    shard: str
+    size: int
+    note: bytes
+
+
+class _Adopted(msgspec.Struct, forbid_unknown_fields=True):
+    shard: str
+    index: int
+    record: bytes
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    chain: msgspec.Raw
+    note: bytes | None
+    ended: list[_Ended]
+    policies: list[_Adopted]
+    revoked: list[tuple[str, bytes]]
+    live: tuple[str, int]
+
+
+def start_state(pinned: Policy) -> State:
+    """Know nothing yet but whom to trust.
+
+    Args:
+        pinned: The network's tlog-policy; its log names the first shard.
+
+    Returns:
+        A state without entries.
+
+    Raises:
+        UsageError: The policy is not that of a network's first shard.
+    """
+    return State(Chain.start(network_of(pinned), FIRST_SHARD, pinned))
+
+
+def network_of(pinned: Policy) -> str:
+    """Read the network's name out of its pinned policy.
+
+    Args:
+        pinned: A tlog-policy that lists the log `<network>/1`.
+
+    Returns:
+        The network's name.
+
+    Raises:
+        UsageError: No such log, or several.
+    """
+    ending = f"/{FIRST_SHARD}"
+    origins = {log.origin for log in pinned.logs if log.origin.endswith(ending)}
+    if len(origins) != 1:
+        raise UsageError(
+            f"policy: expected one log whose origin ends in {ending}, "
+            f"got {len(origins)}",
+            advice="Pin the policy that the network published at its start.",
+        )
+    return origins.pop().removesuffix(ending)
+
+
+def encode_state(state: State) -> bytes:
+    """Write a state for `parse_state`; JSON, so that a person can read it."""
+    return msgspec.json.encode(
+        _File(
+            STATE_VERSION,
+            msgspec.Raw(dump_chain(state.chain)),
+            state.note,
+            [_Ended(item.shard, item.size, item.note) for item in state.ended],
+            [_Adopted(item.shard, item.index, item.record) for item in state.policies],
+            sorted(state.revoked),
+            state.live,
+        )
+    )
+
+
+def parse_state(data: bytes, pinned: Policy) -> State:
+    """Read what `encode_state` wrote.
+
+    Args:
+        data: The file.
+        pinned: The tlog-policy that the follower trusts from the start.
+
+    Returns:
+        The state.
+
+    Raises:
+        MalformedError: Not a state of this version.
+        RefusedError: The state of another network.
+    """
+    try:
+        file = msgspec.json.decode(data, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedError(f"state: {error}", advice=_ADVICE) from None
+    if file.version != STATE_VERSION:
+        raise MalformedError(
+            f"state: expected version {STATE_VERSION}, got {file.version}",
+            advice=_ADVICE,
+        )
+    chain = load_chain(bytes(file.chain), pinned)
+    if chain.network != network_of(pinned):
+        raise RefusedError(
+            f"state: expected network {network_of(pinned)}, got {chain.network}",
+            advice="Use one folder for each network.",
+        )
+    return State(
+        chain,
+        file.note,
+        tuple(EndedShard(item.shard, item.size, item.note) for item in file.ended),
+        tuple(
+            AdoptedPolicy(item.shard, item.index, item.record) for item in file.policies
+        ),
+        frozenset(file.revoked),
+        file.live,
+    )

@@ -1,0 +1,236 @@
+"""Publish a person's keys: code, token, certificate, upload.
+
+What this module guarantees:
+
+* The certificate is bound to exactly these keys: whoever copies it on the way can
+  upload nothing else with it.
+* Every request of every phone has one size, whatever it carries.
+* An authority's refusal is an `UploadRefusedError` with its code. No message holds a
+  code, a token or a key.
+
+The JSON is that of Google's verification and key servers, so this client drives those
+as well. When to upload, and the noise of uploads that are none, are left to the app.
+
+Source: exposure-notifications-verification-server, docs/api.md;
+exposure-notifications-server, pkg/api/v1.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from cosignal.client.sources import MAX_FILE_BYTES
+from cosignal.protocol.certificates import UploadedKey, tek_mac
+from cosignal.protocol.diagnosis_keys import DiagnosisKey
+from cosignal.protocol.errors import RefusedError, UnavailableError
+
+#: Size of every request's body: 30 keys and a certificate fit.
+REQUEST_BYTES = 6_144
+SECRET_BYTES = 32
+#: What a phone takes: every report that publishes keys.
+ACCEPTED_REPORTS = ["confirmed", "likely", "user-report"]
+
+T = TypeVar("T")
+
+
+class UploadRefusedError(RefusedError):
+    """The authority refused a step.
+
+    Attributes:
+        status: HTTP status.
+        code: Its error code, for example `code_expired`.
+    """
+
+    def __init__(self, status: int, code: str, *, advice: str = "") -> None:
+        """Keep what the authority answered, and nothing that was sent."""
+        super().__init__(
+            f"upload: expected the authority to accept, got {status} {code}",
+            advice=advice,
+        )
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """An authority's word that it holds keys durably.
+
+    Attributes:
+        inserted: How many it took.
+        revision_token: Needed to change the report later; opaque.
+        receipt: Signed note of the issuing key that promises publication; None from
+            servers that give none.
+    """
+
+    inserted: int
+    revision_token: str
+    receipt: str | None
+
+
+class _Key(msgspec.Struct, rename="camel"):
+    key: str
+    rolling_start_number: int
+    rolling_period: int
+    transmission_risk: int = 0
+
+
+class _Publish(msgspec.Struct, rename="camel", omit_defaults=True):
+    temporary_exposure_keys: list[_Key]
+    verification_payload: str
+    hmac_key: str
+    health_authority_id: str = msgspec.field(name="healthAuthorityID")
+    symptom_onset_interval: int = 0
+
+
+class _Token(msgspec.Struct):
+    token: str
+
+
+class _Certificate(msgspec.Struct):
+    certificate: str
+
+
+class _Published(msgspec.Struct, rename="camel"):
+    inserted_exposures: int = 0
+    revision_token: str = ""
+    receipt: str = ""
+
+
+class _Refusal(msgspec.Struct, rename="camel"):
+    error_code: str = ""
+    code: str = ""
+
+
+class UploadClient:
+    """Talks to one authority's node for one phone."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        *,
+        api_key: str,
+        health_authority: str,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        """Upload to the node at base URL `url`.
+
+        Args:
+            session: Without cookies; see `sources.new_session`.
+            url: The node's base URL.
+            api_key: The app's device key.
+            health_authority: The authority's id, as its configuration says.
+            entropy: Gives as many random bytes as asked for.
+        """
+        self._session = session
+        self._url = url.rstrip("/")
+        self._api_key = api_key
+        self._health_authority = health_authority
+        self._entropy = entropy
+
+    async def upload(
+        self, code: str, keys: Sequence[DiagnosisKey], onset: int | None = None
+    ) -> Uploaded:
+        """Go through all steps.
+
+        Args:
+            code: From the authority; works once.
+            keys: At most 30; report type and infectiousness are the authority's to set.
+            onset: An interval of the day symptoms began, if known.
+
+        Returns:
+            What the authority promised.
+
+        Raises:
+            UploadRefusedError: It refused a step.
+            UnavailableError: It does not answer, or not in this API.
+        """
+        secret = self._entropy(SECRET_BYTES)
+        sent = [
+            UploadedKey(b64encode(key.data).decode(), key.start, key.period)
+            for key in keys
+        ]
+        token = await self.redeem(code)
+        certificate = await self.certify(token, tek_mac(secret, sent))
+        return await self.publish(certificate, secret, sent, onset)
+
+    async def redeem(self, code: str) -> str:
+        """Exchange a code for a token."""
+        request = {"code": code, "accept": ACCEPTED_REPORTS}
+        return (await self._post("api/verify", request, _Token)).token
+
+    async def certify(self, token: str, mac: bytes) -> str:
+        """Exchange a token for a certificate bound to the keys' HMAC."""
+        request = {"token": token, "ekeyhmac": b64encode(mac).decode()}
+        return (await self._post("api/certificate", request, _Certificate)).certificate
+
+    async def publish(
+        self,
+        certificate: str,
+        secret: bytes,
+        keys: Sequence[UploadedKey],
+        onset: int | None = None,
+    ) -> Uploaded:
+        """Upload the keys that a certificate is for."""
+        request = _Publish(
+            [_Key(key.key_text, key.start, key.period, key.risk) for key in keys],
+            certificate,
+            b64encode(secret).decode(),
+            self._health_authority,
+            onset or 0,
+        )
+        reply = await self._post("v1/publish", msgspec.to_builtins(request), _Published)
+        return Uploaded(
+            reply.inserted_exposures, reply.revision_token, reply.receipt or None
+        )
+
+    async def _post(
+        self, path: str, request: Mapping[str, object], reply: type[T]
+    ) -> T:
+        headers = {"X-API-Key": self._api_key, "Content-Type": "application/json"}
+        try:
+            async with self._session.post(
+                f"{self._url}/{path}", data=self._padded(request), headers=headers
+            ) as answer:
+                data = await answer.content.read(MAX_FILE_BYTES)
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnavailableError(
+                f"{path}: expected an answer, got {type(error).__name__}",
+                advice="Keep the keys and try again later.",
+            ) from error
+        if status != HTTPStatus.OK:
+            raise _refusal(status, data)
+        try:
+            return msgspec.json.decode(data, type=reply)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise UnavailableError(f"{path}: expected {reply.__name__} JSON") from None
+
+    def _padded(self, request: Mapping[str, object]) -> bytes:
+        """Encode a request so that all have one size."""
+        bare = len(msgspec.json.encode({**request, "padding": ""}))
+        missing = max(REQUEST_BYTES - bare, 0)
+        # Random text: a compressing proxy would show how long zeros are.
+        padding = b64encode(self._entropy(missing)).decode()[:missing]
+        return msgspec.json.encode({**request, "padding": padding})
+
+
+def _refusal(status: int, data: bytes) -> UploadRefusedError:
+    try:
+        refusal = msgspec.json.decode(data, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        refusal = _Refusal()
+    code = refusal.error_code or refusal.code or "without a code"
+    busy = status == HTTPStatus.TOO_MANY_REQUESTS
+    fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    advice = (
+        "Try again later; the code may still be good."
+        if busy or fault
+        else "Ask the health authority for a new code."
+    )
+    return UploadRefusedError(status, code, advice=advice)

@@ -1,0 +1,195 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosignal.client.folders import PRIVATE, Folder
+from cosignal.client.follower import Follower
+from cosignal.client.state import (
+    encode_state,
+    network_of,
+    parse_state,
+    start_state,
+)
+from cosignal.client.store import MAX_REFUSED, STATE_PATH, Store
+from cosignal.protocol.errors import FatalError, MalformedError, UsageError
+from tests.client.crashes import DyingFolder, PowerCutError
+from tests.client.followers import opened, snapshot, sync
+from tests.network_in_memory import NETWORK, RETENTION, NetworkInMemory
+from tests.protocol.sample_log import parses_or_is_malformed
+from tests.strategies import NOW
+
+
+def grown() -> tuple[NetworkInMemory, NetworkInMemory]:
+    """A network, and the same one later: more of everything, something expired."""
+    network = NetworkInMemory(now=NOW - RETENTION)
+    network.block()
+    for _ in range(252):
+        network.add(network.revocation())
+    network.publish()
+    earlier = network.fork()
+    network.now = NOW
+    block = network.block()
+    network.revoke(block)
+    network.next_shard()
+    network.block(issuer=3)
+    network.publish()
+    return earlier, network
+
+
+async def test_a_phone_may_die_at_every_step_and_goes_on_where_it_was(
+    tmp_path: Path,
+) -> None:
+    earlier, network = grown()
+    await sync(tmp_path / "earlier", earlier)
+    shutil.copytree(tmp_path / "earlier", tmp_path / "goal")
+    await sync(tmp_path / "goal", network)
+    goal = snapshot(tmp_path / "goal")
+
+    for after in (False, True):
+        step, finished = 0, False
+        while not finished:
+            step += 1
+            folder = tmp_path / f"{step}{after}"
+            shutil.copytree(tmp_path / "earlier", folder)
+            finished = await dies(folder, network, step, after=after)
+            await sync(folder, network)
+
+            held = snapshot(folder)
+            assert {path: held[path] for path in goal} == goal, (step, after)
+            assert all(".p/" in path for path in held.keys() - goal.keys())
+        assert step > 15
+
+
+async def test_a_phone_may_die_again_and_again(tmp_path: Path) -> None:
+    earlier, network = grown()
+    await sync(tmp_path / "goal", earlier)
+    await sync(tmp_path / "goal", network)
+    folder = tmp_path / "phone"
+    await sync(folder, earlier)
+
+    step = 5
+    while not await dies(folder, network, step, after=step % 2 == 0):
+        step += 1
+
+    held = snapshot(folder)
+    for path, data in snapshot(tmp_path / "goal").items():
+        assert held[path] == data
+
+
+async def dies(
+    folder: Path, network: NetworkInMemory, step: int, *, after: bool
+) -> bool:
+    """Sync in a process that dies at a step; say whether it got through."""
+    dying = DyingFolder(folder, step, after=after)
+    try:
+        with Store(dying, network.pinned) as store:
+            await Follower(store, network).sync(network.now)
+    except PowerCutError:
+        return False
+    return True
+
+
+async def test_what_a_store_knows_survives_closing(tmp_path: Path) -> None:
+    earlier, network = grown()
+    await sync(tmp_path, earlier)
+    with opened(tmp_path, network) as store:
+        await Follower(store, network).sync(network.now)
+        blocks, state = list(store.blocks), store.state
+
+    with opened(tmp_path, network) as store:
+        assert (blocks, state) == (store.blocks, store.state)
+        assert [store.revoked(block) for block in blocks] == [True, False]
+        assert len(list(store.entries("1", 0, 10_000))) == store.state.size_of("1")
+
+
+async def test_a_state_is_the_same_after_the_file(tmp_path: Path) -> None:
+    _, network = grown()
+    network.now = NOW
+    await sync(tmp_path, network)
+    with opened(tmp_path, network) as store:
+        state = store.state
+
+    assert parse_state(encode_state(state), network.pinned) == state
+
+
+@given(st.binary() | st.just(encode_state(start_state(NetworkInMemory().pinned))))
+def test_any_file_is_a_state_or_malformed(data: bytes) -> None:
+    pinned = NetworkInMemory().pinned
+
+    parses_or_is_malformed(lambda item: parse_state(item, pinned), data)
+
+
+async def test_a_damaged_state_is_refused_with_advice(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.publish()
+    await sync(tmp_path, network)
+    path = tmp_path / STATE_PATH
+    path.write_bytes(path.read_bytes()[:-9])
+
+    with pytest.raises(MalformedError) as caught:
+        await sync(tmp_path, network)
+
+    assert "sync again" in caught.value.advice
+
+
+async def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.publish()
+    await sync(tmp_path, network)
+    path = tmp_path / STATE_PATH
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
+
+    with pytest.raises(MalformedError, match="version 1"):
+        await sync(tmp_path, network)
+
+
+@pytest.mark.parametrize("damaged", [None, b"?"])
+async def test_lost_entries_stop_the_follower(
+    tmp_path: Path, damaged: bytes | None
+) -> None:
+    network = NetworkInMemory()
+    network.block()
+    network.publish()
+    await sync(tmp_path, network)
+    path = tmp_path / "chain/1/tile/entries/000.p/2"
+    path.unlink()
+    if damaged:
+        path.write_bytes(damaged)
+
+    with pytest.raises(FatalError, match="entries/000"):
+        await sync(tmp_path, network)
+
+
+def test_only_so_many_refused_notes_are_kept(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    with opened(tmp_path, network) as store:
+        kept = [store.keep_refused(b"%d" % number) for number in range(MAX_REFUSED + 3)]
+
+    assert kept.count(None) == 3
+
+
+def test_what_a_crash_left_is_cleared(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    stray = tmp_path / PRIVATE / ".state.json.7.tmp"
+    Folder(tmp_path)
+    stray.write_bytes(b"half")
+
+    with opened(tmp_path, network):
+        assert not stray.exists()
+
+
+def test_the_pinned_policy_names_the_network() -> None:
+    policy = NetworkInMemory().pinned
+
+    assert network_of(policy) == NETWORK
+
+
+def test_a_policy_without_a_first_shard_is_refused() -> None:
+    network = NetworkInMemory()
+    later = network.change_policy(shards=["2", "3"]).trust
+
+    with pytest.raises(UsageError, match="got 0"):
+        network_of(later)

@@ -1,0 +1,161 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from cosignal.client.exposures import find_exposures
+from cosignal.client.folders import Folder
+from cosignal.client.follower import Follower
+from cosignal.client.sources import HttpSource, new_session
+from cosignal.client.store import Store
+from cosignal.client.upload import REQUEST_BYTES, UploadClient, UploadRefusedError
+from cosignal.protocol.diagnosis_keys import DiagnosisKey
+from cosignal.protocol.errors import RefusedError, UnavailableError
+from cosignal.protocol.notes import parse_note
+from tests.client.test_exposures import heard
+from tests.network_in_memory import sample_keys
+from tests.server.authorities import authorities
+from tests.server.desk import Desk
+from tests.strategies import NOW, counted_entropy
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A real node of a network with one authority."""
+    async with authorities(tmp_path, 1) as network:
+        await network.start(1)
+        yield Desk(network, 1)
+
+
+def client_of(desk: Desk, **changes: str) -> UploadClient:
+    fields = {
+        "api_key": desk.api_key("device"),
+        "health_authority": desk.authority,
+    } | changes
+    return UploadClient(
+        desk.network.session,
+        desk.network.url(1),
+        entropy=counted_entropy("phone"),
+        **fields,
+    )
+
+
+async def code_from(desk: Desk) -> str:
+    answer = await desk.issue(symptomDate="2025-11-21")
+    return str(answer.json["code"])
+
+
+async def test_a_phone_uploads_with_a_code_and_others_are_warned(
+    desk: Desk, tmp_path: Path
+) -> None:
+    keys = sample_keys(6)
+
+    done = await client_of(desk).upload(await code_from(desk), keys)
+
+    assert done.inserted == 6
+    assert done.receipt is not None
+    assert b"cosignal/receipt/v1" in parse_note(done.receipt.encode()).text
+    await desk.network.ready(1)
+    await desk.network.reach(1)
+    assert await desk.network.ledger(1).sealer.seal_now()
+    await desk.network.reach(2)
+    async with HttpSource(desk.network.url(1)) as source:
+        with Store(Folder(tmp_path / "phone"), desk.network.policy) as store:
+            await Follower(store, source).sync(NOW)
+            found = find_exposures(store, heard((keys[2], 3)))
+    assert [item.interval for item in found] == [keys[2].start + 3]
+
+
+async def test_a_code_works_once(desk: Desk) -> None:
+    code = await code_from(desk)
+    await client_of(desk).upload(code, sample_keys(3))
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await client_of(desk).upload(code, sample_keys(3))
+
+    assert (caught.value.status, caught.value.code) == (400, "code_invalid")
+    assert code not in str(caught.value)
+
+
+async def test_a_certificate_is_good_for_its_own_keys_only(desk: Desk) -> None:
+    client = client_of(desk)
+    token = await client.redeem(await code_from(desk))
+    certificate = await client.certify(token, bytes(32))
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await client.publish(certificate, bytes(32), [])
+
+    assert caught.value.status in (400, 401)
+
+
+async def test_a_wrong_app_key_is_refused(desk: Desk) -> None:
+    with pytest.raises(RefusedError, match="401"):
+        await client_of(desk, api_key="not the key").redeem("12345678")
+
+
+async def test_an_absent_node_is_unavailable() -> None:
+    async with new_session() as session:
+        client = UploadClient(
+            session,
+            "http://127.0.0.1:1",
+            api_key="",
+            health_authority="",
+            entropy=counted_entropy(),
+        )
+        with pytest.raises(UnavailableError, match="api/verify"):
+            await client.upload("12345678", sample_keys(1))
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def upload_to(handler: Handler, keys: list[DiagnosisKey]) -> None:
+    app = web.Application()
+    app.router.add_post("/{path:.*}", handler)
+    async with (
+        TestServer(app, host="127.0.0.1") as server,
+        aiohttp.ClientSession() as session,
+    ):
+        client = UploadClient(
+            session,
+            str(server.make_url("/")),
+            api_key="key",
+            health_authority="authority",
+            entropy=counted_entropy(),
+        )
+        await client.upload("12345678", keys)
+
+
+@pytest.mark.parametrize("count", [1, 14, 30])
+async def test_every_request_has_one_size_whatever_it_carries(count: int) -> None:
+    sizes: list[int] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        sizes.append(len(await request.read()))
+        return web.json_response({"token": "t" * 400, "certificate": "c" * 700})
+
+    await upload_to(answer, sample_keys(count))
+
+    assert sizes == [REQUEST_BYTES] * 3
+
+
+async def test_an_answer_in_another_language_is_unavailable() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<html>Welcome to this hotel")
+
+    with pytest.raises(UnavailableError, match="JSON"):
+        await upload_to(answer, sample_keys(1))
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_busy_node_asks_for_patience(status: int) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text="?")
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(answer, sample_keys(1))
+
+    assert "later" in caught.value.advice
