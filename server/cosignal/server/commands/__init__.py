@@ -1,0 +1,1 @@
+"""Commands that read a chain: one module each, registered by `cosignal.server.cli`."""

@@ -1,0 +1,1 @@
+"""A person's keys come in: code, certificate, upload."""

@@ -1,0 +1,1 @@
+"""Run one authority's part of the chain."""

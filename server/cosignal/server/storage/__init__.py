@@ -1,0 +1,1 @@
+"""What a node keeps: one SQLite file and one public folder."""
