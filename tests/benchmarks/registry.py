@@ -1,0 +1,39 @@
+"""Every figure and its budget, from the cheapest to the dearest to measure."""
+
+from functools import partial
+
+from tests.benchmarks import bodies, matching, merkle, sealing, static, uploads
+from tests.benchmarks.figures import Budget, Figure
+
+FIGURES = (
+    Figure(
+        "body_bytes_per_key_1k",
+        "bytes",
+        partial(bodies.bytes_per_key, 1_000),
+        Budget(16.8),
+    ),
+    Figure(
+        "body_bytes_per_key_10k",
+        "bytes",
+        partial(bodies.bytes_per_key, 10_000),
+        Budget(16.3),
+    ),
+    Figure(
+        "body_bytes_per_key_100k",
+        "bytes",
+        partial(bodies.bytes_per_key, 100_000),
+        Budget(16.2),
+    ),
+    Figure("body_decode_ns_per_key_100k", "ns", bodies.decode_ns_per_key, Budget(5.0)),
+    Figure("merkle_leaves_per_s", "leaves/s", merkle.leaves_per_s),
+    Figure("match_portable_us_per_key", "us", matching.us_per_key, Budget(15.0)),
+    Figure("static_block_ratio_nginx", "ratio", static.ratio_to_nginx),
+    Figure(
+        "uploads_per_s_core",
+        "uploads/s",
+        uploads.per_s,
+        Budget(2_500, at_least=True),
+    ),
+    Figure("seal_to_quorum_ms_p95_n4", "ms", partial(sealing.p95_ms, 4), Budget(50.0)),
+    Figure("seal_to_quorum_ms_p95_n16", "ms", partial(sealing.p95_ms, 16)),
+)
