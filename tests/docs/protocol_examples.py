@@ -128,7 +128,8 @@ def checkpoint(tree: Sequence[bytes], signers: Sequence[SignerKey]) -> bytes:
     root = CompactRange().extend([leaf_hash(entry) for entry in tree]).root()
     note = sign_checkpoint(Checkpoint(f"{NETWORK}/1", len(tree), root), LOG)
     lines = [
-        cosign(note.text, signer, TIME + number) for number, signer in enumerate(signers)
+        cosign(note.text, signer, TIME + number)
+        for number, signer in enumerate(signers)
     ]
     return merge_signatures(note, lines).encode()
 
@@ -194,13 +195,19 @@ def examples() -> dict[str, str]:
     """What the page shows, by what it is."""
     first, second = entries()
     revocation = RevocationRecord(NETWORK, NAMES[1], _commit(), "faulty-test")
-    seal, genesis = SealRecord(NETWORK, "1"), GenesisRecord(
-        NETWORK, "2", "1", 2, CompactRange().extend([leaf_hash(e) for e in (first, second)]).root()
+    seal, genesis = (
+        SealRecord(NETWORK, "1"),
+        GenesisRecord(
+            NETWORK,
+            "2",
+            "1",
+            2,
+            CompactRange().extend([leaf_hash(e) for e in (first, second)]).root(),
+        ),
     )
     return {
         "secret key": f"{ISSUERS[1].encode()}\n",
         "entry": second.decode(),
-        "block record": block()[0].decode(),
         "body": _hex(block()[1]),
         "policy record": first.decode().partition("\n\n")[2],
         "revocation": sign_record(revocation, ISSUERS[1]).decode(),

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ _PORTS = 20
 _SAVED = re.compile(r"# ([\w/-]+\.(?:py|toml))\n")
 _MAKE = re.compile(r"make (\w+)")
 PAGE_SECONDS = 120
+#: Ports given to pages already; two pages may run at once.
+_taken: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,7 @@ def _file(block: Block) -> Iterator[Step]:
     if saved is None and block.language != "python":
         return
     command = f"cat > {saved[1]}" if saved else "python -"
-    yield Step(
-        f"{command} <<'END OF BLOCK'\n{block.text}END OF BLOCK", "", block.line
-    )
+    yield Step(f"{command} <<'END OF BLOCK'\n{block.text}END OF BLOCK", "", block.line)
 
 
 def _script(steps: list[Step]) -> Iterator[str]:
@@ -145,10 +145,8 @@ def _outcomes(text: str) -> Iterator[Outcome]:
 
 def _end(shell: "subprocess.Popen[bytes]") -> None:
     """End what the page left running, its own processes and no others."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     shell.wait()
 
 
@@ -156,7 +154,8 @@ def _free_base(offsets: set[int]) -> int:
     while True:
         # Below the range from which the kernel takes ports for connections.
         base = random.randrange(20_000, 32_000, _PORTS)  # noqa: S311 - no secret
-        if all(_is_free(base + offset) for offset in offsets):
+        if base not in _taken and all(_is_free(base + offset) for offset in offsets):
+            _taken.add(base)
             return base
 
 

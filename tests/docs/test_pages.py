@@ -61,6 +61,8 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             continue
         seen.add(page)
         targets = (target.partition("#")[0] for target in links(page.read_text()))
-        todo += [(page.parent / item).resolve() for item in targets if "://" not in item]
+        todo += [
+            (page.parent / item).resolve() for item in targets if "://" not in item
+        ]
 
     assert set(PAGES) <= seen

@@ -215,7 +215,7 @@ def test_keys_match_finds_who_was_heard(
     (exposure,) = value["exposures"]
     assert (code, exposure["issuer"], exposure["region"]) == (0, "authority-2", "R2")
     assert exposure["interval"] == key.start + 5
-    assert "1 exposures" in lines
+    assert "1 exposure;" in lines
     assert (command.place / "kept" / ".cosignal" / "state.json").exists()
     assert elsewhere["exposures"] == []
 

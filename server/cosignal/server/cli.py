@@ -30,7 +30,6 @@ from cosignal.server.commands.terminal import (
 )
 from cosignal.server.config import load_config
 from cosignal.server.network import MAX_AUTHORITIES, NetworkPlan, write_network
-from cosignal.server.serving import serve
 
 app = typer.Typer(
     help="Exposure notification on a chain that no single authority controls.",
@@ -114,6 +113,9 @@ def serve_node(
 
     Example: cosignal serve --config trial/authority-1/config.toml
     """
+    # Only here: whoever just reads a chain need not wait for the database's code.
+    from cosignal.server.serving import serve  # noqa: PLC0415
+
     settings = load_config(config)
     name = settings.node.name
     logs.configure(name)

@@ -42,8 +42,8 @@ class Node(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     #: Base URL by which phones and other nodes reach this one. Required. Whoever
     #: chooses it can delay this node, not forge for it.
     url: BaseUrl
-    #: Folder of database and public files. Required. Who can write it can stop the
-    #: node; the keys are elsewhere.
+    #: Folder of database and public files. Required. Who can change the database can
+    #: make this node sign a second history; the public files are not trusted.
     data: Path
     #: File of the pinned C2SP tlog-policy. Required. Who can write it decides whom
     #: this node believes.

@@ -6,7 +6,8 @@ What this module guarantees:
   for Google's servers call answer ``{"error", "errorCode", "error_code"}``.
 * What a caller did wrong is 4xx with advice; what went wrong here is 5xx without
   detail, and leaves one line in the log.
-* No answer repeats what was sent.
+* No answer repeats a code, a token, a key or a certificate; a parser's message may
+  quote the start of another malformed field.
 
 Source: RFC 9457; exposure-notifications-verification-server, docs/api.md.
 """
@@ -159,8 +160,12 @@ def _wait(failure: RequestError) -> dict[str, str]:
     return {"Retry-After": str(failure.retry_after)} if failure.retry_after else {}
 
 
+# Python 3.13 renamed this phrase, and the error code is made of it.
+_PHRASES = {413: "Request Entity Too Large"}
+
+
 def _from_http(error: web.HTTPException, *, google: bool) -> RequestError:
-    phrase = HTTPStatus(error.status).phrase
+    phrase = _PHRASES.get(error.status) or HTTPStatus(error.status).phrase
     # Google's clients know one code for every request that was not even read.
     code = "bad_request" if google else phrase.lower().replace(" ", "_")
     return RequestError(error.status, code, phrase)

@@ -11,6 +11,7 @@ from cosignal.server.commands.terminal import (
     EXIT_FALSE,
     Json,
     PolicyFile,
+    count,
     progress_bars,
     read_policy,
     say,
@@ -44,9 +45,16 @@ def command(
 
 def _lines(found: Audit) -> list[str]:
     lines = [f"{path}: {problem}" for path, problem in found.faults.items()]
-    ahead = f", {len(found.ahead)} files ahead" if found.ahead else ""
-    verdict = f"{len(found.faults)} faults" if found.faults else "no fault"
-    checked = f"{found.entries} entries, {found.tiles} tiles, {found.bodies} bodies"
+    ahead = f", {count(len(found.ahead), 'file')} ahead" if found.ahead else ""
+    verdict = count(len(found.faults), "fault") if found.faults else "no fault"
+    checked = ", ".join(
+        count(number, noun)
+        for number, noun in (
+            (found.entries, "entry"),
+            (found.tiles, "tile"),
+            (found.bodies, "body"),
+        )
+    )
     return [*lines, f"{checked}{ahead}: {verdict}"]
 
 

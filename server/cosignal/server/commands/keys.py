@@ -22,6 +22,7 @@ from cosignal.server.clock import system_clock
 from cosignal.server.commands.terminal import (
     Json,
     PolicyFile,
+    count,
     progress_bars,
     read_file,
     read_policy,
@@ -64,7 +65,10 @@ def match(
     say(
         [
             *map(_line, found),
-            f"{len(found)} exposures; {head.origin} verified to size {head.size}",
+            (
+                f"{count(len(found), 'exposure')}; "
+                f"{head.origin} verified to size {head.size}"
+            ),
         ],
         {
             "origin": head.origin,

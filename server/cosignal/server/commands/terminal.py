@@ -49,6 +49,14 @@ def say(lines: Iterable[str], value: Mapping[str, Any], *, as_json: bool) -> Non
     sys.stdout.flush()
 
 
+def count(number: int, noun: str) -> str:
+    """Say how many there are of something whose plural ends in -s or -ies."""
+    if number == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {plural}"
+
+
 def complain(error: CosignalError) -> None:
     """Print an error and what to do about it on standard error."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -36,6 +36,8 @@ AUTHORITIES = 4
 SHARD = "1"
 NETWORK = "demo.cosignal.example"
 SEAL_SECONDS = 1
+#: Fewest keys in a block: one patient hides among as many as in a small region.
+MINIMUM_KEYS = 200
 #: How long anything may take before the demonstration gives up.
 PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -152,7 +154,10 @@ class DemoNetwork:
         """Write keys and configurations, and start every node."""
         self.session = new_session()
         plan = NetworkPlan.on_loopback(
-            NETWORK, free_ports(AUTHORITIES), seal_seconds=SEAL_SECONDS
+            NETWORK,
+            free_ports(AUTHORITIES),
+            minimum=MINIMUM_KEYS,
+            seal_seconds=SEAL_SECONDS,
         )
         paths = write_network(self.folder / "network", plan, self._entropy)
         for path in paths:
