@@ -24,7 +24,7 @@ Lie about it::
 import copy
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cosignal.client.paths import (
     SHARDS_PATH,
@@ -137,7 +137,7 @@ class NetworkInMemory:
         self._dropped: set[str] = set()
         self._changes: dict[str, Change] = {}
         self.policy = self._policy(1)
-        self.policy_text = self.policy.trust_text.encode()
+        self.policy_text = self.policy.pinned_text()
         self.pinned: Policy = parse_policy(self.policy_text)
         self.add(sign_record(self.policy, *self._issuers()))
 
@@ -313,6 +313,27 @@ class NetworkInMemory:
         """Stop lying."""
         self._dropped.clear()
         self._changes.clear()
+
+    def usurp(self) -> None:
+        """Begin again with other issuers below the true tlog-policy, then without it.
+
+        Nobody's secret is needed for that but the log's.
+        """
+        self.entries.clear()
+        self.published.clear()
+        self.sizes.clear()
+        issuers = [
+            replace(item, issuer=signer(f"false-{item.name}/issuer", ALG_ED25519))
+            for item in self.members
+        ]
+        cosigners = [
+            replace(item, cosigner=signer(f"false-{item.name}", ALG_COSIGNATURE))
+            for item in issuers
+        ]
+        for version, members in enumerate((issuers, cosigners), 1):
+            self.members = members
+            self.policy = self._policy(version)
+            self.add(sign_record(self.policy, *self._issuers()))
 
     def fork(self) -> "NetworkInMemory":
         """The same keys and the same past; what comes next is another story."""

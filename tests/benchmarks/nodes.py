@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
+from time import monotonic
 
 from cosignal.server.clock import system_entropy
 from cosignal.server.network import NetworkPlan, write_network
@@ -19,6 +20,7 @@ from tests.faults.observed import free_ports
 ROOT = Path(__file__).parents[2]
 NETWORK = "benchmark.example"
 PATIENCE = 60.0
+POLL_SECONDS = 1.0
 # The timer shall not seal by itself: benchmarks say when.
 NEVER_SECONDS = 86_400
 
@@ -42,7 +44,8 @@ class NodeProcess:
             text=True,
         )
         self._events: Queue[Event] = Queue()
-        Thread(target=self._read, daemon=True).start()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def cpu_seconds(self) -> float:
         """Processor time that all its threads have taken."""
@@ -60,15 +63,20 @@ class NodeProcess:
         """Take events until one has this name, and a value not below `least`.
 
         Raises:
-            AssertionError: None came in time; says what the node logged last.
+            AssertionError: None came in time, or the node ended; says what it logged
+                last.
         """
-        while True:
+        deadline = monotonic() + PATIENCE
+        while monotonic() < deadline:
             try:
-                event = self._events.get(timeout=PATIENCE)
+                event = self._events.get(timeout=POLL_SECONDS)
             except Empty:
-                raise AssertionError(f"no {name!r} from {self.last_log()}") from None
-            if event.get(name, -1) >= least:
-                return event
+                if self._process.poll() is not None:
+                    break
+            else:
+                if event.get(name, -1) >= least:
+                    return event
+        raise AssertionError(f"no {name!r} from {self.last_log()}")
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
@@ -76,14 +84,12 @@ class NodeProcess:
         self._process.wait()
 
     def close(self) -> None:
-        """Let it end by itself, or kill it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with ExitStack() as stack:
-            stack.callback(self._log.close)
-            stack.callback(self._process.wait)
-            stack.callback(self._process.kill)
-            self._process.stdin.close()
+        """End it, if it has not ended, and give back what it took."""
+        self.kill()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._log):
+            assert pipe is not None
+            pipe.close()
 
     def last_log(self) -> str:
         """The end of its log."""

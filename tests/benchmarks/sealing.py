@@ -15,6 +15,7 @@ from statistics import median
 from time import sleep
 
 from tests.benchmarks.figures import note
+from tests.benchmarks.machine import note_conditions
 from tests.benchmarks.nodes import NodeProcess, running_network
 from tests.benchmarks.timing import percentile
 
@@ -34,6 +35,7 @@ def p95_ms(authorities: int) -> float:
     Returns:
         Milliseconds.
     """
+    note_conditions()
     with running_network(authorities) as nodes:
         times = [
             _seal(nodes[0], nodes[1], number) for number in range(WARM_UP + ROUNDS)

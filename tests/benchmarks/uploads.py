@@ -14,12 +14,12 @@ from statistics import median
 
 from tests.benchmarks.figures import note
 from tests.benchmarks.load import Answered, load
-from tests.benchmarks.machine import on_core, two_cores
+from tests.benchmarks.machine import note_conditions, on_core, two_cores
 from tests.benchmarks.nodes import running_network
 from tests.benchmarks.prepared_uploads import KEYS_AN_UPLOAD, prepare_uploads
 
 UPLOADS = 30_000
-CONNECTIONS = 128
+CONNECTIONS = 256
 # Of the answers, in the order they came: the first tenth warms up, the others are cut
 # into pieces of this many.
 PIECES = 9
@@ -29,6 +29,7 @@ OK = 200
 def per_s() -> float:
     """Uploads a second: the median over nine tenths of the run."""
     server, loader = two_cores()
+    note_conditions()
     with on_core(server), running_network(1) as (node,), on_core(loader):
         requests = prepare_uploads(node.folder / "config.toml", UPLOADS)
         before = node.cpu_seconds()

@@ -22,6 +22,7 @@ from cosignal.protocol.evidence import (
     parse_evidence,
     verify_evidence,
 )
+from cosignal.protocol.policy import parse_policy
 from tests.client.followers import opened, snapshot, sync
 from tests.network_in_memory import RETENTION, NetworkInMemory, sample_keys
 from tests.protocol.sample_chain import SampleChain
@@ -194,6 +195,38 @@ async def test_a_policy_that_the_old_quorum_did_not_sign_is_refused(
     assert before == {path: after[path] for path in before}
 
 
+async def test_strangers_cannot_begin_the_chain_below_the_true_tlog_policy(
+    tmp_path: Path,
+) -> None:
+    network = network_of(1)
+    strangers = network.fork()
+    strangers.usurp()
+    strangers.publish()
+
+    with pytest.raises(ConsistencyError, match="policy 1"):
+        await sync(tmp_path, network, source=strangers)
+
+    assert (await sync(tmp_path, network)).entries == 2
+
+
+async def test_a_bare_tlog_policy_believes_none_but_its_own_witnesses(
+    tmp_path: Path,
+) -> None:
+    network = network_of(1)
+    strangers = network.fork()
+    network.pinned = parse_policy(network.policy.trust_text.encode())
+    strangers.usurp()
+    strangers.publish()
+
+    with pytest.raises(QuorumError):
+        await sync(tmp_path, network, source=strangers)
+
+    await sync(tmp_path, network)
+    network.change_policy([5, 6, 7, 8])
+    network.publish()
+    assert (await sync(tmp_path, network)).certified.checkpoint.size == 3
+
+
 async def test_shards_are_followed_seal_by_seal(tmp_path: Path) -> None:
     network = network_of(2)
     await sync(tmp_path, network)
@@ -238,6 +271,20 @@ async def test_a_sealed_shard_whose_successor_is_withheld_becomes_stale(
 
     with pytest.raises(StaleError):
         await sync(tmp_path, network, now=network.now + DAY + 1)
+
+
+async def test_a_shard_without_entries_yet_is_followed_once(tmp_path: Path) -> None:
+    network = network_of(1)
+    network.next_shard()
+    network.entries.clear()
+    network.publish()
+
+    synced = await sync(tmp_path, network)
+
+    head = synced.certified.checkpoint
+    assert (head.origin, head.size) == ("memory.example/2", 0)
+    with opened(tmp_path, network) as store:
+        assert store.state.shards == ["1", "2"]
 
 
 async def test_a_revoked_block_is_known_as_such(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from cosignal.client.folders import Folder
 from cosignal.client.fsck import Audit, audit
 from cosignal.client.paths import checkpoint_path
+from cosignal.protocol.policy import parse_policy
 from cosignal.protocol.tiles import entry_bundle, parse_entry_bundle
 from tests.network_in_memory import RETENTION, NetworkInMemory
 
@@ -110,6 +111,18 @@ def test_a_checkpoint_without_quorum_is_a_fault(tmp_path: Path) -> None:
     assert "expected 3 of 4" in check(tmp_path, network).faults[CHECKPOINT]
 
 
+def test_a_size_that_no_folder_could_hold_is_a_fault(tmp_path: Path) -> None:
+    write(tmp_path, NETWORK.published)
+    note = NETWORK.published[CHECKPOINT]
+    huge = note.replace(b"\n300\n", b"\n9000000000000000000\n")
+    write(tmp_path, {CHECKPOINT: huge})
+
+    faults = check(tmp_path).faults
+
+    assert list(faults) == [CHECKPOINT]
+    assert "size" in faults[CHECKPOINT]
+
+
 def test_an_entry_that_breaks_a_rule_is_named_by_its_bundle(tmp_path: Path) -> None:
     network = network_of(5)
     network.add(network.revocation(), time=1)
@@ -126,6 +139,21 @@ def test_the_policy_of_another_network_is_a_fault(tmp_path: Path) -> None:
     write(tmp_path, NETWORK.published)
 
     assert audit(tmp_path, other.pinned, NETWORK.now).faults
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_strangers_below_the_true_tlog_policy_are_a_fault(
+    tmp_path: Path, *, bare: bool
+) -> None:
+    network = network_of(10)
+    strangers = network.fork()
+    strangers.usurp()
+    strangers.publish()
+    write(tmp_path, strangers.published)
+    if bare:
+        network.pinned = parse_policy(network.policy.trust_text.encode())
+
+    assert check(tmp_path, network).faults
 
 
 def test_an_expired_body_must_be_gone(tmp_path: Path) -> None:

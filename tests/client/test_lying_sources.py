@@ -1,23 +1,34 @@
 """Every lie that a source can tell, and what becomes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cosignal.client.paths import checkpoint_path
+from cosignal.client.downloads import fetch_shards, fetch_tile
+from cosignal.client.paths import SHARDS_PATH, checkpoint_path
+from cosignal.client.sources import MAX_FILE_BYTES
 from cosignal.protocol.errors import (
     BodyMismatchError,
     ChainRuleError,
+    ConsistencyError,
     MalformedError,
     SignatureInvalidError,
     UnavailableError,
     VerificationError,
 )
-from cosignal.protocol.tiles import entry_bundle, parse_entry_bundle
+from cosignal.protocol.records import sign_record
+from cosignal.protocol.tiles import Tile, entry_bundle, parse_entry_bundle
 from tests.client.followers import opened, sync
 from tests.client.test_follower import network_of
+from tests.network_in_memory import NetworkInMemory, authority
 
 CHECKPOINT = checkpoint_path("1")
+
+
+def change_known_entry(data: bytes) -> bytes:
+    first, _, third, *rest = parse_entry_bundle(data, 5)
+    return entry_bundle([first, third, third, *rest])
 
 
 def swap_entries(data: bytes) -> bytes:
@@ -77,6 +88,65 @@ async def test_a_lie_changes_nothing(tmp_path: Path, lie: str) -> None:
         assert (store.state.chain.size, store.blocks) == (0, [])
     network.honest()
     assert (await sync(tmp_path, network)).bodies == 3
+
+
+async def test_entries_verified_before_cannot_be_changed_beside_new_ones(
+    tmp_path: Path,
+) -> None:
+    network = network_of(3)
+    await sync(tmp_path, network)
+    with opened(tmp_path, network) as store:
+        known = list(store.blocks)
+    network.block()
+    network.publish()
+    network.change("chain/1/tile/entries/000.p/5", change_known_entry)
+
+    with pytest.raises(ConsistencyError, match="verified before"):
+        await sync(tmp_path, network)
+
+    with opened(tmp_path, network) as store:
+        assert store.blocks == known
+    network.honest()
+    assert (await sync(tmp_path, network)).entries == 1
+    with opened(tmp_path, network) as store:
+        assert store.blocks[:3] == known
+
+
+class Measured(NetworkInMemory):
+    """A source that remembers how many bytes it was asked for at most."""
+
+    largest = 0
+
+    async def get(self, path: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        self.largest = max(self.largest, limit)
+        return await super().get(path, limit)
+
+
+async def test_no_stated_size_makes_a_phone_take_any_number_of_bytes(
+    tmp_path: Path,
+) -> None:
+    network = Measured()
+    honest = network.block()
+    network.entries.pop()
+    huge = replace(honest, body_bytes=(1 << 63) - 1)
+    network.add(sign_record(huge, authority(2).issuer))
+    network.publish()
+
+    with pytest.raises(BodyMismatchError):
+        await sync(tmp_path, network)
+
+    assert network.largest <= MAX_FILE_BYTES
+
+
+async def test_a_tile_or_a_list_of_shards_is_no_larger_than_it_can_be() -> None:
+    network = network_of(1)
+    for path in ("chain/1/tile/0/000.p/2", SHARDS_PATH):
+        network.change(path, lambda data: data + b"\n" * 200_000)
+
+    with pytest.raises(UnavailableError, match="8192"):
+        await fetch_tile(network, "1", Tile(0, 0, 2))
+    with pytest.raises(UnavailableError, match="100000"):
+        await fetch_shards(network)
 
 
 BODY_LIES = {

@@ -138,6 +138,16 @@ async def test_nobody_there_is_unavailable() -> None:
             await source.get("chain/shards")
 
 
+@pytest.mark.parametrize("location", ["http://a..b/", "http://[::1", "file:///etc"])
+async def test_being_sent_nowhere_is_unavailable(location: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": location})
+
+    async with serving(answer) as url, HttpSource(url) as source:
+        with pytest.raises(UnavailableError):
+            await source.get("chain/shards")
+
+
 async def test_a_source_must_be_opened() -> None:
     with pytest.raises(UnavailableError, match="async with"):
         await HttpSource("http://127.0.0.1:1").get("chain/shards")

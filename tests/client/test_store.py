@@ -1,4 +1,5 @@
 import shutil
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from cosignal.client.state import (
     parse_state,
     start_state,
 )
-from cosignal.client.store import MAX_REFUSED, STATE_PATH, Store
+from cosignal.client.store import MAX_KEPT, STATE_PATH, Store
 from cosignal.protocol.errors import FatalError, MalformedError, UsageError
+from cosignal.protocol.evidence import LOG_EQUIVOCATION, Evidence
 from tests.client.crashes import DyingFolder, PowerCutError
 from tests.client.followers import opened, snapshot, sync
 from tests.network_in_memory import NETWORK, RETENTION, NetworkInMemory
@@ -135,6 +137,54 @@ async def test_a_damaged_state_is_refused_with_advice(tmp_path: Path) -> None:
     assert "sync again" in caught.value.advice
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (b'"size": 1', b'"size": Infinity'),
+        (b'"policy": "', b'"policy": 5, "x": "'),
+        (b'"live":["1"', b'"live":["2"'),
+    ],
+)
+async def test_a_state_of_another_shape_is_malformed(
+    tmp_path: Path, field: bytes, value: bytes
+) -> None:
+    network = NetworkInMemory()
+    network.publish()
+    await sync(tmp_path, network)
+    state = (tmp_path / STATE_PATH).read_bytes()
+    assert field in state
+
+    with pytest.raises(MalformedError):
+        parse_state(state.replace(field, value), network.pinned)
+
+
+class FullFolder(Folder):
+    """A folder on a disk that is full, until somebody makes room."""
+
+    full = True
+
+    def put(self, path: str, data: bytes) -> None:
+        if self.full:
+            raise OSError(ENOSPC, "No space left on device")
+        super().put(path, data)
+
+
+async def test_a_full_disk_is_no_obstacle_once_there_is_room(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.block()
+    network.publish()
+    folder = FullFolder(tmp_path)
+    with Store(folder, network.pinned) as store:
+        with pytest.raises(OSError, match="No space left"):
+            await Follower(store, network).sync(network.now)
+        assert store.blocks == []
+        folder.full = False
+
+        await Follower(store, network).sync(network.now)
+
+        assert [block.index for block in store.blocks] == [1]
+
+
 async def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     network = NetworkInMemory()
     network.publish()
@@ -166,9 +216,21 @@ async def test_lost_entries_stop_the_follower(
 def test_only_so_many_refused_notes_are_kept(tmp_path: Path) -> None:
     network = NetworkInMemory()
     with opened(tmp_path, network) as store:
-        kept = [store.keep_refused(b"%d" % number) for number in range(MAX_REFUSED + 3)]
+        kept = [store.keep_refused(b"%d" % number) for number in range(MAX_KEPT + 3)]
 
     assert kept.count(None) == 3
+
+
+def test_only_so_many_evidence_files_are_kept(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    lies = [
+        Evidence(LOG_EQUIVOCATION, b"%d" % number, b"0") for number in range(MAX_KEPT)
+    ]
+    with opened(tmp_path, network) as store:
+        kept = [store.keep_evidence(item) for item in [*lies, lies[0]]]
+        more = store.keep_evidence(Evidence(LOG_EQUIVOCATION, b"one more", b"0"))
+
+    assert (None in kept, kept[-1], more) == (False, kept[0], None)
 
 
 def test_what_a_crash_left_is_cleared(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -159,3 +160,59 @@ async def test_a_busy_node_asks_for_patience(status: int) -> None:
         await upload_to(answer, sample_keys(1))
 
     assert "later" in caught.value.advice
+
+
+async def test_an_answer_in_several_pieces_is_read_whole() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in (b'{"token": "t",', b'"certificate": "c"}'):
+            await response.write(piece)
+            await asyncio.sleep(0.01)
+        return response
+
+    await upload_to(answer, sample_keys(1))
+
+
+async def test_an_answer_that_never_ends_is_unavailable() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(4096))
+
+    with pytest.raises(UnavailableError, match="at most"):
+        await upload_to(endless, sample_keys(1))
+
+
+async def test_an_answer_nested_without_end_is_unavailable() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=b'{"x":' + b"[" * 50_000)
+
+    with pytest.raises(UnavailableError, match="JSON"):
+        await upload_to(answer, sample_keys(1))
+
+
+async def test_a_code_is_not_carried_on_to_another_address() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    with pytest.raises(UploadRefusedError, match="307"):
+        await upload_to(answer, sample_keys(1))
+
+    assert asked == ["/api/verify"]
+
+
+async def test_a_refusal_shows_nothing_but_an_error_code() -> None:
+    async def echo(request: web.Request) -> web.Response:
+        sent = (await request.json())["code"]
+        return web.json_response({"errorCode": f"\x1b[2J{sent}"}, status=400)
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(echo, sample_keys(1))
+
+    assert "12345678" not in str(caught.value)
+    assert caught.value.code == "without a known code"

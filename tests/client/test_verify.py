@@ -95,6 +95,15 @@ async def test_a_proof_beyond_its_own_tree_is_refused() -> None:
         await fetch_entry(network, proof)
 
 
+@pytest.mark.parametrize("origin", ["memory.example/..", "memory.example", "a/1?b="])
+async def test_a_proof_whose_origin_names_no_shard_is_refused(origin: str) -> None:
+    network = network_of()
+    note = network.checkpoint().replace(b"memory.example/1\n", f"{origin}\n".encode())
+
+    with pytest.raises(MalformedError, match="origin"):
+        await fetch_entry(network, Proof(0, (), note).encode())
+
+
 def test_evidence_is_told_from_a_proof_and_checked() -> None:
     network = network_of()
     fork = network.fork()

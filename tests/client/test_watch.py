@@ -124,6 +124,24 @@ async def test_a_split_view_is_found_and_proven(ours: int, theirs: int) -> None:
         assert verify_evidence(item, network.pinned).accused
 
 
+async def test_a_split_among_later_members_is_found_too() -> None:
+    network = network_of()
+    network.change_policy([1, 2, 3, 5])
+    network.change_policy([5, 6, 7, 8])
+    network.next_shard()
+    network.publish()
+    fork = network.fork()
+    for history, seed in ((network, "a"), (fork, "b")):
+        history.block(sample_keys(20, seed), issuer=5)
+        history.publish()
+
+    sights = await look(network, fork)
+
+    assert findings(sights) == [Finding.OK, Finding.SPLIT]
+    for item in sights[1].evidence:
+        assert verify_evidence(item, network.policy.trust).accused
+
+
 async def test_a_thief_without_quorum_is_convicted_by_the_log_key() -> None:
     network = network_of()
     thief = network.fork()
@@ -164,6 +182,18 @@ async def test_a_place_without_tiles_is_not_comparable_and_says_so() -> None:
     sights = await look(network, behind)
 
     assert "not comparable" in sights[1].reason
+
+
+async def test_strangers_below_the_true_tlog_policy_are_refused() -> None:
+    network = network_of()
+    strangers = network.fork()
+    strangers.usurp()
+    strangers.publish()
+
+    sights = await look(network, strangers)
+
+    assert findings(sights)[0] == Finding.OK
+    assert findings(sights)[1] in (Finding.REFUSED, Finding.SPLIT)
 
 
 async def test_a_policy_change_is_followed() -> None:

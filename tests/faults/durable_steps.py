@@ -14,11 +14,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +33,7 @@ BEFORE = "before"
 HALFWAY = "halfway"
 AFTER = "after"
 MOMENTS = (BEFORE, HALFWAY, AFTER)
+ANY = "any"
 FULL = "full"
 KILL = "kill"
 
@@ -41,7 +43,7 @@ class Fault:
     """What is to go wrong.
 
     Attributes:
-        label: The step.
+        label: The step; `ANY` for whichever is the `nth` of all.
         moment: Before it, halfway (some files of several), or after it is durable.
         way: `full`, an error as from a full disk; `kill`, the process dies at once.
         nth: At which time the step is reached, from 1.
@@ -90,13 +92,8 @@ class DurableSteps:
         self.reached.add((label, moment))
         if moment == BEFORE:
             self.counts[label] += 1
-        fault = self.fault
-        if (
-            self.fired
-            or fault is None
-            or (fault.label, fault.moment) != (label, moment)
-            or fault.nth > self.counts[label]
-        ):
+        fault = self._due(label)
+        if self.fired or fault is None or fault.moment != moment:
             return
         self.fired = True
         if fault.way == KILL:
@@ -105,6 +102,17 @@ class DurableSteps:
             full = sqlite3.OperationalError("database or disk is full")
             raise OperationalError("COMMIT", None, full)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _due(self, label: str) -> Fault | None:
+        """The fault, when this is the step at which it is to happen."""
+        fault = self.fault
+        if fault is None:
+            return None
+        if fault.label == ANY and self.counts.total() >= fault.nth:
+            # From now on it is this step, should others begin before it is over.
+            self.fault = fault = replace(fault, label=label, nth=1)
+        due = fault.label == label and self.counts[label] >= fault.nth
+        return fault if due else None
 
 
 class FaultyFiles(DurableFiles):
@@ -167,6 +175,24 @@ class FaultyDatabase(Database):
 
         self._steps.reach(label, BEFORE)
         result = await self._inner.write(watched)
+        self._steps.reach(label, AFTER)
+        return result
+
+    async def read_at_once(self, job: Callable[[Connection], T]) -> T:
+        """Read as ever."""
+        return await self._inner.read_at_once(job)
+
+    async def write_at_once(self, job: Callable[[Connection], T]) -> T:
+        """Write like `write`, in one thread."""
+        label = f"database {_name(job)}"
+
+        def watched(connection: Connection) -> T:
+            result = job(connection)
+            self._steps.reach(label, HALFWAY)
+            return result
+
+        self._steps.reach(label, BEFORE)
+        result = await self._inner.write_at_once(watched)
         self._steps.reach(label, AFTER)
         return result
 

@@ -34,12 +34,12 @@ class SignedHeads:
         default_factory=lambda: defaultdict(set)
     )
 
-    def note(self, heads: list[bytes], lines: bytes) -> None:
-        """Verify signature lines against the heads that they may belong to."""
-        for signature in parse_signatures(lines):
-            for key in self.keys:
-                if (key.name, key.key_id) == (signature.name, signature.key_id):
-                    self._note(heads, signature, key)
+    def note(self, heads: list[bytes], line: bytes) -> None:
+        """Verify a signature line against the heads that it may belong to."""
+        (signature,) = parse_signatures(line)
+        for key in self.keys:
+            if (key.name, key.key_id) == (signature.name, signature.key_id):
+                self._note(heads, signature, key)
 
     def of(self, name: str) -> dict[int, set[bytes]]:
         """What one signer signed: roots by size."""
@@ -155,8 +155,9 @@ class _Ear:
             head[0] for head in _HEAD.finditer(found) if head[0] not in self._heads
         ]
         lines = list(_SIGNATURE.finditer(found))
+        for line in lines:
+            self._heard.note(self._heads, line[0])
         if lines:
-            self._heard.note(self._heads, b"".join(line[0] for line in lines))
             found = found[lines[-1].end() :]
         self._unread[way] = found[-LONGEST_LINE:]
 

@@ -25,7 +25,7 @@ NAME = "faults.example"
 SHARD = "1"
 ORIGIN = f"{NAME}/{SHARD}"
 AUTHORITIES = 4
-SEQUENCER = 0
+SEQUENCER, ISSUER, COSIGNER = range(3)
 PATIENCE = 20.0
 POLL_SECONDS = 0.05
 # Below the range from which the kernel takes ports for outgoing connections, so that
@@ -33,12 +33,12 @@ POLL_SECONDS = 0.05
 PORTS = range(20_000, 32_000)
 SETTINGS = """
 [ledger]
-catch_up_seconds = 1
+catch_up_seconds = 2
 cosign_timeout_seconds = 3
-resign_seconds = 1
+resign_seconds = 3
 
 [retention]
-sweep_seconds = 1
+sweep_seconds = 2
 """
 
 # Given out by `free_ports`; a node that is down still owns its port.

@@ -13,7 +13,7 @@ from cosignal.server.app import build_app
 from cosignal.server.clock import system_clock, system_entropy
 from cosignal.server.config import load_config
 from tests.faults.durable_steps import DurableSteps, stand_in_front
-from tests.faults.observed import Node, ObservedNetwork
+from tests.faults.observed import PATIENCE, Node, ObservedNetwork
 
 
 class LocalNode(Node):
@@ -54,7 +54,8 @@ class LocalNode(Node):
         """Close everything that is open."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            await runner.cleanup()
+            async with asyncio.timeout(PATIENCE):
+                await runner.cleanup()
 
 
 class LocalNetwork(ObservedNetwork[LocalNode]):

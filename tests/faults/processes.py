@@ -42,6 +42,11 @@ class NodeProcess(Node):
             self._pid = None if self._code is not None else self._pid
         return self._pid is not None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended last, as `subprocess` says it."""
+        return None if self.running else self._code
+
     def start(self, *, clock_offset: int = 0, fault: Fault | None = None) -> None:
         """Start the process; `Network.start` waits until it serves."""
         assert not self.running

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.faults.invariants import check_all
 from tests.faults.nursery import Nursery
-from tests.faults.observed import SEQUENCER
+from tests.faults.observed import ISSUER, SEQUENCER
 from tests.faults.processes import Network, NodeProcess
 from tests.faults.uploads import RefusedUploadError, Uploads
 
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MOUNT = shutil.which("mount") or "/bin/false"
 UMOUNT = shutil.which("umount") or "/bin/false"
 SIZE = "16m"
-ISSUER = 1
 
 
 @contextmanager

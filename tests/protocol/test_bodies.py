@@ -178,6 +178,7 @@ def test_a_salt_of_another_length_is_refused() -> None:
         (b"\x02\x05\x09\x01\x00\x00\x09\x01\x00" + bytes(32), "ascending"),
         (b"\x01\x05\x09\x01\x00" + bytes(17), "nothing else"),
         (b"\x01\x05\x09\x01", "got the end"),
+        (b"\x01\x05\x09\x00\x01", "got the end"),
         (b"\xff\xff\x7f", "groups"),
     ],
 )

@@ -13,6 +13,7 @@ from cosignal.protocol.errors import (
     StaleError,
     VerificationError,
 )
+from cosignal.protocol.policy import parse_policy
 from cosignal.protocol.records import (
     GenesisRecord,
     RevocationRecord,
@@ -20,7 +21,7 @@ from cosignal.protocol.records import (
     sign_record,
 )
 from tests.protocol.reference_set import reference_set
-from tests.protocol.sample_chain import NETWORK, RETENTION, SampleChain
+from tests.protocol.sample_chain import NETWORK, RETENTION, SampleChain, signer
 
 LENGTH = 6
 
@@ -196,6 +197,36 @@ def unsigned_entry(chain: SampleChain, record: bytes) -> bytes:
     entry = chain.add(record)
     chain.entries.pop()
     return entry
+
+
+def usurped() -> SampleChain:
+    """A chain of strangers, who use a true tlog-policy to begin with."""
+    strangers = SampleChain()
+    strangers.entries.clear()
+    strangers.issuers = [signer(f"false/{key.name}", 1) for key in strangers.issuers]
+    truth = strangers.policy_record(1)
+    strangers.add(sign_record(truth, *strangers.issuers))
+    strangers.cosigners = [
+        signer(f"false/{key.name}", 4) for key in strangers.cosigners
+    ]
+    strangers.add(sign_record(strangers.policy_record(2), *strangers.issuers))
+    return strangers
+
+
+def test_strangers_cannot_begin_the_chain_below_the_true_tlog_policy() -> None:
+    start = Chain.start(NETWORK, "1", parse_policy(SAMPLE.policy.pinned_text()))
+
+    with pytest.raises(ChainRuleError, match="pinned policy"):
+        start.extend(usurped().entries)
+
+    assert start.extend(SAMPLE.entries)[0].size == LENGTH
+
+
+def test_a_bare_tlog_policy_believes_none_but_its_own_witnesses() -> None:
+    strangers = usurped()
+
+    with pytest.raises(QuorumError):
+        SAMPLE.start().advance(*strangers.published(), now=strangers.now)
 
 
 def test_a_policy_version_cannot_be_skipped() -> None:

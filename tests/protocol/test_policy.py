@@ -13,6 +13,7 @@ from cosignal.protocol.policy import (
     Policy,
     Witness,
     authorities_policy,
+    first_policy_line,
     parse_policy,
     quorum_size,
 )
@@ -95,6 +96,28 @@ def test_names_are_octets() -> None:
 
     assert len({item.name for item in kelvin.witnesses}) == 2
     assert parse_policy(latin).quorum.encode(errors="surrogateescape") == b"caf\xe9"
+
+
+def test_a_comment_may_name_the_first_policy_record() -> None:
+    first = hashlib.sha256(b"record").digest()
+    line = first_policy_line(first).encode()
+
+    assert parse_policy(TEXT + line).first == first
+    assert parse_policy(TEXT).first is None
+    assert parse_policy(TEXT) == parse_policy(TEXT + line)
+
+
+@pytest.mark.parametrize("rest", ["", " first-policy", " first-policy AA==", " other"])
+def test_a_broken_name_of_the_first_policy_record_is_refused(rest: str) -> None:
+    with pytest.raises(MalformedError, match=r"first-policy|hash"):
+        parse_policy(TEXT + f"# cosignal{rest}\n".encode())
+
+
+def test_the_first_policy_record_is_named_once() -> None:
+    line = first_policy_line(bytes(32)).encode()
+
+    with pytest.raises(MalformedError, match="once"):
+        parse_policy(TEXT + line + line)
 
 
 def test_urls_and_comments_do_not_make_another_policy() -> None:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from cosignal.protocol.entries import Entry, parse_entry
 from cosignal.protocol.errors import MalformedError, QuorumError, SignatureInvalidError
+from cosignal.protocol.notes import Note, parse_note, sign_note
 from cosignal.protocol.records import (
     BlockRecord,
     GenesisRecord,
@@ -163,3 +164,18 @@ def test_a_policy_nobody_could_run_by_is_malformed(
 
     with pytest.raises(MalformedError, match=what):
         parse_record_text(text)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_signature_that_nobody_needs_is_refused(*, again: bool) -> None:
+    chain = SampleChain()
+    record, _ = chain.block(issuer=1)
+    other = chain.issuers[1 if again else 2]
+    note = parse_note(record)
+    longer = Note(note.text, note.signatures + sign_note(note.text, other).signatures)
+
+    with pytest.raises(SignatureInvalidError, match="needed"):
+        verify_record(parse_record(longer.encode()), chain.policy)
+
+    honest = parse_record(record)
+    assert verify_record(honest, chain.policy) == honest.record

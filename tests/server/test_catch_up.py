@@ -77,6 +77,9 @@ async def test_another_history_that_a_peer_publishes_is_kept_as_evidence(
     log_key = parse_signer_key(key_file.read_bytes().strip())
     await network.publish(2, some_keys(5))
     await network.reach(2)
+    await until(
+        lambda: len(parse_note(network.ledger(2).publisher.data).signatures) == 5
+    )
     other = sign_checkpoint(Checkpoint(f"{NETWORK}/1", 2, bytes(32)), log_key)
     cosigners = [
         parse_signer_key(network.config(n).keys.cosigner.read_bytes().strip())

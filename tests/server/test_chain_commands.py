@@ -12,6 +12,7 @@ import pytest
 from cosignal.client.folders import Folder
 from cosignal.client.paths import checkpoint_path
 from cosignal.client.sightings import encode_sightings
+from cosignal.client.store import MAX_KEPT
 from cosignal.protocol.evidence import find_evidence
 from cosignal.protocol.identifiers import (
     rolling_proximity_identifier,
@@ -197,6 +198,24 @@ def test_watch_compares_places_and_keeps_evidence(
     (split,) = [item for item in value["places"] if item["finding"] == "split"]
     for name in split["evidence"]:
         assert command("verify", f"evidence/{name}")[0] == 0
+
+
+def test_watch_keeps_only_so_many_evidence_files(
+    command: Commands, network: NetworkInMemory
+) -> None:
+    fork = network.fork()
+    for history, seed in ((network, "a"), (fork, "b")):
+        history.block(sample_keys(20, seed, network.now))
+        history.publish()
+    write(command.place / "true", network)
+    write(command.place / "false", fork)
+    earlier = {f"{number}.evidence": b"a lie" for number in range(MAX_KEPT)}
+    Folder(command.place / "evidence").put_all(earlier.items())
+
+    code, _ = command.value("watch", "true", "false", "--once")
+
+    kept = Folder(command.place / "evidence").names(".")
+    assert (code, set(kept)) == (1, {".cosignal", *earlier})
 
 
 def test_keys_match_finds_who_was_heard(

@@ -270,7 +270,7 @@ async def test_rows_are_forgotten_when_they_are_no_longer_needed(desk: Desk) -> 
 
     async def left_after(seconds: int) -> list[int]:
         now = desk.clock.now + seconds
-        await sweep(desk.database, now, desk.intake.codes.window)
+        await sweep(desk.intake, desk.database, now)
         return [await rows(desk, t) for t in (codes, used_tokens, wrong_attempts)]
 
     assert await left_after(15 * MINUTE - 1) == [2, 1, 1]
@@ -283,7 +283,7 @@ async def test_an_ended_short_code_loses_its_digits_after_a_day(desk: Desk) -> N
     await desk.issue()
 
     now = desk.clock.now + 15 * MINUTE + DAY_SECONDS
-    await sweep(desk.database, now, desk.intake.codes.window)
+    await sweep(desk.intake, desk.database, now)
 
     async with desk.database.read() as connection:
         row = (await connection.execute(select(codes))).one()

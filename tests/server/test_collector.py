@@ -129,3 +129,23 @@ async def test_many_blocks_of_many_authorities_are_all_certified(
     await network.reach(5)
     places = {await network.index_of(1, commit) for commit in commits}
     assert places == {1, 2, 3, 4}
+
+
+async def test_a_sequencer_with_a_wrong_clock_orders_nothing_and_says_why(
+    tmp_path: Path,
+) -> None:
+    async with authorities(tmp_path, resign_seconds=1) as network:
+        await network.start_all()
+        network.clocks[0].now = NOW + 3_600
+        ledger = network.ledger(1)
+        await until(
+            lambda: any("clock" in text for text, _ in ledger.status().problems)
+        )
+
+        await network.publish(2, some_keys(5))
+        await asyncio.sleep(0.3)
+
+        assert ledger.holdings.tree.size == 1
+        network.clocks[0].now = NOW
+        await network.reach(2)
+        assert ledger.status().problems == ()

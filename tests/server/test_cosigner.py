@@ -276,7 +276,7 @@ async def test_a_full_disk_signs_nothing_and_the_next_try_succeeds(
         raise OperationalError("COMMIT", None, Exception("disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.database, "write", full)
+        patch.setattr(bench.database, "write_at_once", full)
         refused = await bench.ask(bench.log.submission(0))
     accepted = await bench.ask(bench.log.submission(0))
 
@@ -301,11 +301,10 @@ async def test_another_writer_of_the_database_is_fatal(bench: Bench) -> None:
     head = bench.cosigner.own.head
     assert head is not None
 
-    async def other(connection: AsyncConnection) -> None:
-        changed = Head(2, bytes(32), 0, head.chain, head.note)
-        await replace_head(connection, OWN, head, changed)
-
-    await bench.database.write(other)
+    changed = Head(2, bytes(32), 0, head.chain, head.note)
+    await bench.database.write_at_once(
+        lambda connection: replace_head(connection, OWN, head, changed)
+    )
     bench.log.publish()
 
     with pytest.raises(FatalError):

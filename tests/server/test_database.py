@@ -238,3 +238,22 @@ async def test_errors_do_not_show_the_values_of_rows(tmp_path: Path) -> None:
 
     assert "canary" not in str(caught.value)
     await database.close()
+
+
+async def test_a_cancelled_read_leaves_no_transaction_behind(tmp_path: Path) -> None:
+    database = await opened(tmp_path)
+
+    async def keep_reading() -> None:
+        while True:
+            await times(database)
+
+    for number in range(60):
+        reader = asyncio.create_task(keep_reading())
+        await asyncio.sleep(number % 10 / 5_000)
+        reader.cancel()
+        await asyncio.wait([reader])
+
+        await database.write(lambda c, at=number: add(c, at))  # type: ignore[misc]
+
+        assert await database.scrub()
+    await database.close()

@@ -35,7 +35,7 @@ def test_the_genesis_record_is_signed_by_all_and_embeds_the_policy(
     )
 
     assert isinstance(record, PolicyRecord)
-    assert record.trust_text.encode() == (tmp_path / "network" / "policy").read_bytes()
+    assert record.pinned_text() == (tmp_path / "network" / "policy").read_bytes()
     assert (record.version, record.minimum, record.retention) == (1, 50, 14 * 86400)
     assert record.quorum == 3
     assert len({issuer.region for issuer in record.issuers}) == 4

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosignal.protocol.certificates import UploadedKey, tek_mac
@@ -16,15 +16,18 @@ from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, Repor
 from cosignal.protocol.encoding import encode_base64
 from cosignal.protocol.notes import parse_note, verify_note
 from cosignal.server.app_keys import TRUST
+from cosignal.server.intake import publish
+from cosignal.server.intake.intake import sweep
 from cosignal.server.intake.receipts import digest
-from cosignal.server.storage.sealing import releasable_keys
+from cosignal.server.storage import waiting_keys
 from cosignal.server.storage.tables import pending_keys
 from cosignal.server.storage.uploads import (
     mark_certified,
-    mark_sealed,
     remember_keys,
     unseal,
 )
+from cosignal.server.storage.waiting_keys import GROUP, WaitingKeys
+from tests.server.authorities import authorities
 from tests.server.desk import Answer, Desk, Upload
 from tests.strategies import DAY, TODAY
 
@@ -39,8 +42,21 @@ async def pending(desk: Desk) -> int:
 
 
 async def releasable(desk: Desk, now: int | None = None) -> list[DiagnosisKey]:
+    columns = pending_keys.c
+    query = select(pending_keys).where(columns.release_at <= (now or desk.clock.now))
     async with desk.database.read() as connection:
-        return (await releasable_keys(connection, now or desk.clock.now, 1000)).keys
+        rows = (await connection.execute(query)).all()
+    return [
+        DiagnosisKey(
+            row.key,
+            row.start,
+            row.period,
+            ReportType(row.report_type),
+            Infectiousness(row.infectiousness),
+            row.onset,
+        )
+        for row in rows
+    ]
 
 
 def changed(upload: Upload, number: int, **fields: Any) -> Upload:  # noqa: ANN401
@@ -205,11 +221,10 @@ async def test_a_retry_gets_its_receipt_although_the_keys_are_on_the_chain(
 
 async def move_to_chain(desk: Desk) -> None:
     commit = bytes(32)
+    keys = [key.data for key in await releasable(desk)]
 
     async def job(connection: AsyncConnection) -> None:
-        taken = await releasable_keys(connection, desk.clock.now, 1000)
-        keys = [key.data for key in taken.keys]
-        await mark_sealed(connection, keys, commit)
+        await connection.execute(update(pending_keys).values(sealed_in=commit))
         await remember_keys(connection, keys, desk.clock.now + 86_400)
         await mark_certified(connection, commit)
 
@@ -495,10 +510,10 @@ async def test_what_was_answered_survives_a_crash(
         tmp_path / "node.sqlite", network="test.cosignal.example", node="authority-1"
     )
     async with copy.read() as connection:
-        kept = await releasable_keys(connection, desk.clock.now + 86_400, 100)
+        kept = (await connection.execute(select(pending_keys.c.key))).all()
     await copy.close()
 
-    assert len(kept.keys) == 14
+    assert len(kept) == 14
 
 
 async def test_keys_of_a_block_that_failed_go_into_the_next(
@@ -507,9 +522,8 @@ async def test_keys_of_a_block_that_failed_go_into_the_next(
     await publish_new(desk, Upload.of(entropy, 4))
 
     async def seal(connection: AsyncConnection) -> int:
-        taken = (await releasable_keys(connection, desk.clock.now, 100)).keys
-        await mark_sealed(connection, [key.data for key in taken], b"c" * 32)
-        return len(taken)
+        query = update(pending_keys).where(pending_keys.c.sealed_in.is_(None))
+        return (await connection.execute(query.values(sealed_in=b"c" * 32))).rowcount
 
     assert await desk.database.write(seal) == 4
     assert await desk.database.write(seal) == 0
@@ -517,3 +531,81 @@ async def test_keys_of_a_block_that_failed_go_into_the_next(
     assert await desk.database.write(seal) == 4
     assert await desk.database.write(lambda c: mark_certified(c, b"c" * 32)) == 4
     assert await pending(desk) == 0
+
+
+async def test_keys_that_wait_are_known_after_a_restart(
+    tmp_path: Path, entropy: Entropy
+) -> None:
+    upload = Upload.of(entropy)
+    async with authorities(tmp_path, 1) as network:
+        await network.start(1)
+        first = await publish_new(Desk(network, 1), upload)
+        await network.stop(1)
+        await network.start(1)
+        again = replace(upload, secret=entropy(16))
+        second = await publish_new(Desk(network, 1), again)
+
+    assert (first.status, second.code) == (200, "missing_revision_token")
+
+
+async def test_a_failed_commit_leaves_no_key_known(
+    desk: Desk, entropy: Entropy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish_new(desk, Upload.of(entropy, 2))
+    upload = await desk.certified(Upload.of(entropy, 3))
+
+    async def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(publish, "insert_uploads", full)
+        failed = await desk.publish(upload)
+    again = await desk.publish(upload)
+
+    assert (failed.status, again.status) == (500, 200)
+    assert await pending(desk) == 5
+
+
+async def test_rows_of_one_upload_are_scattered_among_thousands(
+    desk: Desk, entropy: Entropy
+) -> None:
+    for _ in range(3):
+        await publish_new(desk, Upload.of(entropy, 10))
+
+    async with desk.database.read() as connection:
+        places = (await connection.execute(select(pending_keys.c.id))).scalars().all()
+    assert len(places) == 30
+    assert max(places) // GROUP == min(places) // GROUP == 1
+    assert max(places) - min(places) > GROUP // 2
+
+
+async def test_a_group_of_places_is_used_up_before_the_next_begins(
+    desk: Desk, entropy: Entropy
+) -> None:
+    waiting = WaitingKeys(entropy)
+    async with desk.database.read() as connection:
+        assert await waiting.load(connection) == set()
+
+    places = [
+        place
+        for _ in range(2 * GROUP // 64)
+        for place in waiting.place(bytes([n]) for n in range(64))
+    ]
+
+    assert len(places) == len(set(places)) == 2 * GROUP
+    assert set(places) == set(range(GROUP, 3 * GROUP))
+
+
+async def test_keys_that_wait_no_longer_are_forgotten_in_time(
+    desk: Desk, entropy: Entropy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish_new(desk, Upload.of(entropy, 9))
+    await move_to_chain(desk)
+    waiting = desk.intake.waiting
+
+    await sweep(desk.intake, desk.database, desk.clock.now)
+    assert waiting._known is not None
+    monkeypatch.setattr(waiting_keys, "SPARE", 8)
+    await sweep(desk.intake, desk.database, desk.clock.now)
+
+    assert waiting._known is None

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosignal.protocol.chain import VerifiedEntry
 from cosignal.protocol.errors import FatalError, UsageError
@@ -55,10 +54,9 @@ class Forest:
             for i, data in enumerate(entries)
         ]
 
-        async def store(connection: AsyncConnection) -> None:
-            await append_entries(connection, held, verified, entries)
-
-        await self.database.write(store)
+        await self.database.write_at_once(
+            lambda connection: append_entries(connection, held, verified, entries)
+        )
         self.tree.grew(verified, entries)
 
     def read(self, path: str) -> bytes:
@@ -169,8 +167,7 @@ async def test_another_entry_at_a_held_position_is_fatal(forest: Forest) -> None
     await forest.grow(3)
     other = VerifiedEntry(2, 0, bytes(32), SealRecord("n", "1"), b"other", POLICY)
 
-    async def store(connection: AsyncConnection) -> None:
-        await append_entries(connection, 3, [other], [b"other"])
-
     with pytest.raises(FatalError):
-        await forest.database.write(store)
+        await forest.database.write_at_once(
+            lambda connection: append_entries(connection, 3, [other], [b"other"])
+        )

@@ -8,6 +8,8 @@ one by one first, as TUF walks its roots.
 What this module guarantees:
 
 * Version v+1 counts only with the quorum of version v *and* its own.
+* Version 1 counts only if the pinned file names it by its hash, or if it was verified
+  before. Otherwise nothing is walked: its issuers could be anybody's.
 * The walk only previews: `Chain.advance` decides again, by the policies that the
   entries really hold.
 
@@ -20,10 +22,10 @@ from cosignal.client.sources import Source
 from cosignal.protocol.chain import Chain
 from cosignal.protocol.checkpoints import CertifiedCheckpoint, verify_checkpoint
 from cosignal.protocol.errors import (
+    ConsistencyError,
     NotFoundError,
     QuorumError,
     SignatureInvalidError,
-    SourceError,
 )
 from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import (
@@ -60,7 +62,8 @@ async def certify(
         return verify_checkpoint(note, trust), trust
     except (QuorumError, SignatureInvalidError) as error:
         refused = error
-    for _ in range(MAX_WALK):
+    anchored = policy is not None or chain.pinned.first is not None
+    for _ in range(MAX_WALK if anchored else 0):
         try:
             policy = await _next_policy(source, policy, chain)
         except NotFoundError:
@@ -81,12 +84,12 @@ async def _next_policy(
     fits = (
         isinstance(record, PolicyRecord)
         and (record.version, record.network) == (version, chain.network)
-        and (known is not None or record.trust == chain.pinned)
+        and (known is not None or record.begins(chain.pinned))
     )
     if not fits or not isinstance(record, PolicyRecord):
-        raise SourceError(
+        raise ConsistencyError(
             f"{policy_path(version)}: expected this network's policy {version}, "
             "got another record",
-            advice="Try another mirror.",
+            advice="Check that --policy is this network's file, or try another mirror.",
         )
     return record

@@ -12,6 +12,7 @@ An honest mirror that lags, or one that damaged its files, is never accused.
 from collections.abc import Awaitable, Callable
 
 from cosignal.client.downloads import read_tree
+from cosignal.client.paths import parse_shard
 from cosignal.client.sources import Source
 from cosignal.client.store import Store
 from cosignal.protocol.checkpoints import Checkpoint, parse_checkpoint_text
@@ -91,7 +92,7 @@ async def source_prefix(source: Source, size: int, head: Checkpoint) -> list[byt
 
     Raises:
         SourceError: A tile cannot be had.
-        MalformedError: A tile has another size.
+        MalformedError: A tile has another size, or the origin names no shard.
     """
     return await read_tree(
         source,
@@ -122,5 +123,9 @@ def head_of(note: bytes) -> Checkpoint:
 
 
 def shard_of(head: Checkpoint) -> str:
-    """The shard whose log a checkpoint is of."""
-    return head.origin.rpartition("/")[2]
+    """The shard whose log a checkpoint is of.
+
+    Raises:
+        MalformedError: The origin ends in no shard's name, which paths are made of.
+    """
+    return parse_shard(head.origin.rpartition("/")[2])

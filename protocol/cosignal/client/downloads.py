@@ -4,7 +4,7 @@ What this module guarantees:
 
 * A partial file is asked for by the width that a verified size implies; where it is
   gone, the full file that took its place is cut to that width.
-* A few files are fetched at once, and never more.
+* A few files are fetched at once, and never more; none is larger than its kind can be.
 
 Nothing here is verified but the form.
 
@@ -15,12 +15,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from cosignal.client.paths import shard_prefix
+from cosignal.client.paths import (
+    MAX_SHARDS,
+    SHARDS_PATH,
+    parse_shards,
+    shard_prefix,
+)
 from cosignal.client.sources import Source
 from cosignal.protocol.encoding import HASH_BYTES
 from cosignal.protocol.errors import NotFoundError
 from cosignal.protocol.merkle import Reader
 from cosignal.protocol.tiles import (
+    MAX_ENTRY,
     TILE_WIDTH,
     Bundle,
     Tile,
@@ -30,8 +36,29 @@ from cosignal.protocol.tiles import (
 )
 
 AT_ONCE = 8
+MAX_TILE_BYTES = TILE_WIDTH * HASH_BYTES
+#: Each entry stands behind two bytes of length.
+MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY)
+#: A shard's name has up to nine digits.
+MAX_SHARDS_BYTES = MAX_SHARDS * 10
 
 T = TypeVar("T")
+
+
+async def fetch_shards(source: Source) -> list[str]:
+    """Read the list of shards.
+
+    Args:
+        source: Where from.
+
+    Returns:
+        Names, oldest first.
+
+    Raises:
+        SourceError: It cannot be had.
+        MalformedError: It is no list of shards.
+    """
+    return parse_shards(await source.get(SHARDS_PATH, MAX_SHARDS_BYTES))
 
 
 async def fetch_bundle(source: Source, shard: str, bundle: Bundle) -> list[bytes]:
@@ -139,12 +166,13 @@ def windows(items: Sequence[T]) -> Iterator[Sequence[T]]:
 async def _fetch(source: Source, shard: str, item: Tile | Bundle) -> tuple[bytes, int]:
     """A file and how many elements it must hold."""
     prefix = shard_prefix(shard)
+    limit = MAX_TILE_BYTES if isinstance(item, Tile) else MAX_BUNDLE_BYTES
     try:
-        return await source.get(f"{prefix}/{item.path}"), item.width
+        return await source.get(f"{prefix}/{item.path}", limit), item.width
     except NotFoundError:
         if item.width == TILE_WIDTH:
             raise
     full: Tile | Bundle = (
         Tile(item.level, item.index) if isinstance(item, Tile) else Bundle(item.index)
     )
-    return await source.get(f"{prefix}/{full.path}"), TILE_WIDTH
+    return await source.get(f"{prefix}/{full.path}", limit), TILE_WIDTH

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 
 from cosignal.client.certify import certify
 from cosignal.client.disputes import find_disputes, head_of
-from cosignal.client.downloads import fetch_all, fetch_bundle, windows
-from cosignal.client.paths import SHARDS_PATH, checkpoint_path, parse_shards
-from cosignal.client.sources import Source
+from cosignal.client.downloads import fetch_all, fetch_bundle, fetch_shards, windows
+from cosignal.client.paths import EVIDENCE_FOLDER, checkpoint_path
+from cosignal.client.sources import MAX_FILE_BYTES, Source
 from cosignal.client.store import Block, Store
 from cosignal.protocol.blocks import verify_body
 from cosignal.protocol.chain import Chain, VerifiedEntry
@@ -143,7 +143,7 @@ class Follower:
 
     async def _successor(self, shard: str) -> str | None:
         """The shard that the source lists after this one."""
-        shards = parse_shards(await self.source.get(SHARDS_PATH))
+        shards = await fetch_shards(self.source)
         if shard not in shards:
             return None
         after = shards[shards.index(shard) + 1 :]
@@ -188,11 +188,15 @@ class Follower:
         """Fetch and verify entries, then commit the checkpoint to the disk."""
         shard, start, size = chain.shard, chain.size, certified.checkpoint.size
         verified: list[VerifiedEntry] = []
+        # The first bundle begins with entries verified before. It takes their place on
+        # the disk, and the compact range would not notice if they were others.
+        known = list(self.store.entries(shard, start - start % TILE_WIDTH, start))
         for part in windows(bundles_between(start, size)):
             bundles = await self._fetch_bundles(shard, part, trust_disk=trust_disk)
             fresh = [entry for bundle in bundles for entry in bundle]
-            fresh = fresh[max(start - part[0].start, 0) :]
-            chain, gained = chain.extend(fresh)
+            _check_known(known, fresh, start)
+            chain, gained = chain.extend(fresh[len(known) :])
+            known = []
             verified += gained
             self.store.keep_bundles(shard, zip(part, bundles, strict=True))
             self._progress("entries", chain.size, size)
@@ -204,9 +208,9 @@ class Follower:
         return certified
 
     def _is_news(self, chain: Chain, certified: CertifiedCheckpoint) -> bool:
-        """Whether a checkpoint of the same size was signed later than the known one."""
+        """Whether it is another shard's, or signed later than the known one."""
         known = self.store.state.note
-        if known is None:
+        if known is None or chain.shard != self.store.state.chain.shard:
             return True
         return verify_checkpoint(known, chain.trust).fresh_time < certified.fresh_time
 
@@ -231,13 +235,14 @@ class Follower:
             if head_of(note).size >= chain.size:
                 self.store.keep_refused(note)
             return error
-        paths = [self.store.keep_evidence(item) for item in found]
+        for item in found:
+            self.store.keep_evidence(item)
         return SplitViewError(
             f"checkpoint: expected an extension of the history verified before, got "
             f"another history that {self.source.name} shows",
             evidence=found[0].encode(),
-            advice=f"Evidence is in {self.store.folder.root / paths[0]}; send it to "
-            "the other authorities, and use another mirror.",
+            advice=f"Evidence is in {self.store.folder.root / EVIDENCE_FOLDER}; send "
+            "it to the other authorities, and use another mirror.",
         )
 
     # Bodies ------------------------------------------------------------------------
@@ -263,7 +268,9 @@ class Follower:
 
     async def _fetch_body(self, block: Block) -> bytes | None:
         try:
-            data = await self.source.get(block.path, block.record.body_bytes)
+            # What an issuer states may be more than anybody could hold.
+            limit = min(block.record.body_bytes, MAX_FILE_BYTES)
+            data = await self.source.get(block.path, limit)
         except (NotFoundError, GoneError):
             return None
         verify_body(block.record, data, block.policy, block.time)
@@ -279,4 +286,13 @@ def _check_head(chain: Chain, certified: CertifiedCheckpoint) -> None:
         raise ConsistencyError(
             f"size: expected {chain.size} or more, got {head.size}",
             advice="The source is behind or rolled back; ask another mirror.",
+        )
+
+
+def _check_known(known: list[bytes], fresh: list[bytes], start: int) -> None:
+    """Refuse a bundle that changes entries verified before."""
+    if fresh[: len(known)] != known:
+        raise ConsistencyError(
+            f"entries up to {start}: expected those verified before, got others",
+            advice="The source changed or damaged its files; ask another mirror.",
         )

@@ -39,10 +39,12 @@ from cosignal.protocol.errors import ChainRuleError, CosignalError, MalformedErr
 from cosignal.protocol.evidence import parse_evidence
 from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import BlockRecord, PolicyRecord
-from cosignal.protocol.tiles import bundles_between
+from cosignal.protocol.tiles import TILE_WIDTH, bundles_between
 
 #: A node stores a body before its record is ordered; this long it may wait.
 YOUNG_SECONDS = 3_600
+#: So many bundles may be missing; a checkpoint that names more is itself the fault.
+MISSING_BUNDLES = 4_096
 #: Clocks differ, and a sweep takes its time.
 ERASE_GRACE_SECONDS = 600
 
@@ -138,12 +140,22 @@ class _Audit:
             self.shelf.report(path, "missing" if note is None else str(error))
             self.whole = False
             return chain
+        most = self._most_entries(chain.shard)
+        if head.size > most:
+            self.shelf.report(path, f"size: expected at most {most} by the files there")
+            self.whole = False
+            return chain
         tree = TreeAudit(self.shelf, shard_prefix(chain.shard), head.size, head.root)
         self.trees[chain.shard] = tree
         self.tiles += tree.check()
         chain = self._check_rules(chain, tree)
         self._check_checkpoint(chain, note or b"", head)
         return chain
+
+    def _most_entries(self, shard: str) -> int:
+        """What a checkpoint may say, so that a false one costs no memory."""
+        bundles = self.shelf.root / shard_prefix(shard) / "tile/entries"
+        return (sum(1 for _ in bundles.rglob("*")) + MISSING_BUNDLES) * TILE_WIDTH
 
     def _check_rules(self, chain: Chain, tree: TreeAudit) -> Chain:
         """Walk the entries as far as they can be read; check what they name."""
@@ -169,6 +181,8 @@ class _Audit:
             self.shelf.report(path, f"origin: expected {chain.origin}, got another")
         try:
             verify_checkpoint(note, chain.trust)
+            if chain.pinned.first is None:
+                verify_checkpoint(note, chain.pinned)
         except CosignalError as error:
             self.shelf.report(path, str(error))
 

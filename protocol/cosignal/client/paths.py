@@ -3,7 +3,7 @@
 What this module guarantees:
 
 * One file, one path: a URL path, a mirror's file and the key of a test network agree.
-* `parse_shards` accepts only names that are safe to make a path of.
+* `parse_shard` and `parse_shards` accept only names that are safe to make a path of.
 
 Source: docs/reference/protocol.md, "Static files".
 """
@@ -37,6 +37,23 @@ def body_path(shard: str, commit: bytes) -> str:
 def policy_path(version: int) -> str:
     """A signed policy record."""
     return f"chain/policy/{version}"
+
+
+def parse_shard(name: str) -> str:
+    """Read a shard's name.
+
+    Args:
+        name: As in an origin.
+
+    Returns:
+        The name.
+
+    Raises:
+        MalformedError: It is no decimal number.
+    """
+    if not _SHARD.fullmatch(name):
+        raise MalformedError("origin: expected a decimal number after the last slash")
+    return name
 
 
 def encode_shards(shards: list[str]) -> bytes:

@@ -105,8 +105,9 @@ class HttpSource:
                 if answer.status == HTTPStatus.NOT_MODIFIED and known:
                     return known[1]
                 _check_status(answer.status, path)
-                data = await _read(answer, path, limit)
-        except (aiohttp.ClientError, TimeoutError) as error:
+                data = await read_answer(answer, path, limit)
+        # UnicodeError: what the name raises that a redirect leads to.
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             raise UnavailableError(
                 f"{path}: expected an answer, got {type(error).__name__}",
                 advice="Check the address and the network, or try another mirror.",
@@ -196,8 +197,20 @@ def _check_status(status: int, path: str) -> None:
         raise UnavailableError(f"{path}: expected status 200, got {status}")
 
 
-async def _read(answer: aiohttp.ClientResponse, path: str, limit: int) -> bytes:
-    """Take at most `limit` bytes, counted after decompression."""
+async def read_answer(answer: aiohttp.ClientResponse, path: str, limit: int) -> bytes:
+    """Read a whole answer.
+
+    Args:
+        answer: Its status was looked at.
+        path: What was asked for, named in the error.
+        limit: Most bytes to accept, counted after decompression.
+
+    Returns:
+        Its body.
+
+    Raises:
+        UnavailableError: It is larger.
+    """
     chunks, size = list[bytes](), 0
     async for chunk in answer.content.iter_any():
         size += len(chunk)
@@ -216,5 +229,5 @@ def _not_found(path: str) -> NotFoundError:
 def _too_large(path: str, limit: int) -> UnavailableError:
     return UnavailableError(
         f"{path}: expected at most {limit} bytes, got more",
-        advice="The place serves something else than a chain; try another mirror.",
+        advice="The place serves something else; check the address, or try another.",
     )

@@ -189,7 +189,7 @@ def parse_state(data: bytes, pinned: Policy) -> State:
             f"state: expected network {network_of(pinned)}, got {chain.network}",
             advice="Use one folder for each network.",
         )
-    return State(
+    state = State(
         chain,
         file.note,
         tuple(EndedShard(item.shard, item.size, item.note) for item in file.ended),
@@ -199,3 +199,6 @@ def parse_state(data: bytes, pinned: Policy) -> State:
         frozenset(file.revoked),
         file.live,
     )
+    if file.live[0] not in state.shards:
+        raise MalformedError("state: live: expected one of its shards", advice=_ADVICE)
+    return state

@@ -59,8 +59,8 @@ from cosignal.protocol.tiles import (
 )
 
 STATE_PATH = f"{PRIVATE}/state.json"
-#: A liar can make any number of notes; so many are kept to look at.
-MAX_REFUSED = 64
+#: A liar can make any number of notes; so many files of a kind are kept to look at.
+MAX_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Store:
             if isinstance(entry.record, PolicyRecord)
         )
         revoked = _revocations(entry.record for entry in verified)
-        self.blocks += [
+        blocks = self.blocks + [
             Block(chain.shard, entry.index, entry.time, entry.record, entry.policy)
             for entry in verified
             if isinstance(entry.record, BlockRecord)
@@ -226,17 +226,14 @@ class Store:
                 note=note,
                 policies=state.policies + policies,
                 revoked=state.revoked | revoked,
-                live=self._first_live(chain),
+                live=_first_live(blocks, chain),
             )
         )
+        self.blocks = blocks
 
     def _save(self, state: State) -> None:
         self.folder.put(STATE_PATH, encode_state(state))
         self.state = state
-
-    def _first_live(self, chain: Chain) -> tuple[str, int]:
-        first = self.blocks[0] if self.blocks else None
-        return (first.shard, first.index) if first else (chain.shard, chain.size)
 
     def _live_blocks(self) -> Iterator[Block]:
         shards, (first, index) = self.state.shards, self.state.live
@@ -305,18 +302,20 @@ class Store:
             for path in list(self.folder.files(f"{shard_prefix(shard)}/body"))
             if path not in live
         )
-        first = self._first_live(self.state.chain)
+        first = _first_live(self.blocks, self.state.chain)
         if first != self.state.live:
             self._save(replace(self.state, live=first))
         return erased
 
     # Evidence ----------------------------------------------------------------------
 
-    def keep_evidence(self, evidence: Evidence) -> str:
-        """Write an evidence file; return its path below the folder."""
-        path = f"{EVIDENCE_FOLDER}/{evidence.file_name}"
-        self.folder.put(path, evidence.encode())
-        return path
+    def keep_evidence(self, evidence: Evidence) -> str | None:
+        """Write an evidence file.
+
+        Returns:
+            Its path below the folder; None when enough are kept already.
+        """
+        return self._keep(evidence.file_name, evidence.encode())
 
     def keep_refused(self, note: bytes) -> str | None:
         """Write down a checkpoint that was refused, though nobody is convicted by it.
@@ -324,16 +323,26 @@ class Store:
         Returns:
             Its path below the folder; None when enough are kept already.
         """
+        return self._keep(f"{sha256(note).hexdigest()}.refused", note)
+
+    def _keep(self, name: str, data: bytes) -> str | None:
+        _, _, ending = name.partition(".")
         names = self.folder.names(EVIDENCE_FOLDER)
-        if sum(name.endswith(".refused") for name in names) >= MAX_REFUSED:
+        kept = [item for item in names if item.endswith(f".{ending}")]
+        if name not in kept and len(kept) >= MAX_KEPT:
             return None
-        path = f"{EVIDENCE_FOLDER}/{sha256(note).hexdigest()}.refused"
-        self.folder.put(path, note)
+        path = f"{EVIDENCE_FOLDER}/{name}"
+        self.folder.put(path, data)
         return path
 
 
 def _path(shard: str, bundle: Bundle) -> str:
     return f"{shard_prefix(shard)}/{bundle.path}"
+
+
+def _first_live(blocks: Sequence[Block], chain: Chain) -> tuple[str, int]:
+    first = blocks[0] if blocks else None
+    return (first.shard, first.index) if first else (chain.shard, chain.size)
 
 
 def _revocations(records: Iterable[Record]) -> frozenset[tuple[str, bytes]]:

@@ -5,8 +5,9 @@ What this module guarantees:
 * The certificate is bound to exactly these keys: whoever copies it on the way can
   upload nothing else with it.
 * Every request of every phone has one size, whatever it carries.
-* An authority's refusal is an `UploadRefusedError` with its code. No message holds a
-  code, a token or a key.
+* An authority's refusal is an `UploadRefusedError` with its error code. No message
+  holds a one-time code, a token or a key, even if the server echoes them.
+* Nothing is sent on to where an answer redirects.
 
 The JSON is that of Google's verification and key servers, so this client drives those
 as well. When to upload, and the noise of uploads that are none, are left to the app.
@@ -15,6 +16,7 @@ Source: exposure-notifications-verification-server, docs/api.md;
 exposure-notifications-server, pkg/api/v1.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +26,22 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from cosignal.client.sources import MAX_FILE_BYTES
+from cosignal.client.sources import read_answer
 from cosignal.protocol.certificates import UploadedKey, tek_mac
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import RefusedError, UnavailableError
 
 #: Size of every request's body: 30 keys and a certificate fit.
 REQUEST_BYTES = 6_144
+#: Tokens, certificates and receipts have less than 2 kB.
+MAX_ANSWER_BYTES = 65_536
 SECRET_BYTES = 32
 #: What a phone takes: every report that publishes keys.
 ACCEPTED_REPORTS = ["confirmed", "likely", "user-report"]
+
+_ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+#: A few thousand opening brackets exhaust the decoder's recursion.
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -195,9 +203,13 @@ class UploadClient:
         headers = {"X-API-Key": self._api_key, "Content-Type": "application/json"}
         try:
             async with self._session.post(
-                f"{self._url}/{path}", data=self._padded(request), headers=headers
+                f"{self._url}/{path}",
+                data=self._padded(request),
+                headers=headers,
+                # A code and an app key are for this address and no other.
+                allow_redirects=False,
             ) as answer:
-                data = await answer.content.read(MAX_FILE_BYTES)
+                data = await read_answer(answer, path, MAX_ANSWER_BYTES)
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnavailableError(
@@ -208,7 +220,7 @@ class UploadClient:
             raise _refusal(status, data)
         try:
             return msgspec.json.decode(data, type=reply)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _NO_JSON:
             raise UnavailableError(f"{path}: expected {reply.__name__} JSON") from None
 
     def _padded(self, request: Mapping[str, object]) -> bytes:
@@ -223,9 +235,11 @@ class UploadClient:
 def _refusal(status: int, data: bytes) -> UploadRefusedError:
     try:
         refusal = msgspec.json.decode(data, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _NO_JSON:
         refusal = _Refusal()
-    code = refusal.error_code or refusal.code or "without a code"
+    code = refusal.error_code or refusal.code
+    # Anything else could be an echo of what was sent.
+    code = code if _ERROR_CODE.fullmatch(code) else "without a known code"
     busy = status == HTTPStatus.TOO_MANY_REQUESTS
     fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     advice = (

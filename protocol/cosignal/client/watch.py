@@ -23,7 +23,8 @@ from cosignal.client.disputes import (
     shard_of,
     source_prefix,
 )
-from cosignal.client.paths import SHARDS_PATH, checkpoint_path, parse_shards
+from cosignal.client.downloads import fetch_shards
+from cosignal.client.paths import checkpoint_path
 from cosignal.client.sources import Source
 from cosignal.client.state import start_state
 from cosignal.protocol.checkpoints import CertifiedCheckpoint, Checkpoint, check_fresh
@@ -65,6 +66,7 @@ class Sight:
         reason: Why, where the finding is not `ok`.
         note: Its checkpoint, as it came; empty without one.
         certified: The checkpoint, if a quorum stands behind it.
+        policy: The tlog-policy by which it does.
         lag: Entries fewer than the largest certified checkpoint of the same shard.
         evidence: Evidence files that this sight led to.
     """
@@ -74,6 +76,7 @@ class Sight:
     reason: str = ""
     note: bytes = b""
     certified: CertifiedCheckpoint | None = None
+    policy: Policy | None = None
     lag: int = 0
     evidence: tuple[Evidence, ...] = ()
 
@@ -124,20 +127,20 @@ class Watch:
     async def _read(self, source: Source, now: int) -> Sight:
         note = b""
         try:
-            shard = parse_shards(await source.get(SHARDS_PATH))[-1]
+            shard = (await fetch_shards(source))[-1]
             note = await source.get(checkpoint_path(shard), MAX_NOTE_BYTES)
             chain = replace(self._chain, shard=shard)
-            certified, _ = await certify(source, note, chain)
+            certified, policy = await certify(source, note, chain)
             if certified.checkpoint.origin != chain.origin:
                 raise ConsistencyError(f"origin: expected {chain.origin}, got another")
             check_fresh(certified, now)
         except SourceError as error:
             return Sight(source, Finding.UNREACHABLE, str(error))
         except StaleError as error:
-            return Sight(source, Finding.STALE, str(error), note, certified)
+            return Sight(source, Finding.STALE, str(error), note, certified, policy)
         except (VerificationError, MalformedError) as error:
             return Sight(source, Finding.REFUSED, str(error), note)
-        return Sight(source, Finding.OK, "", note, certified)
+        return Sight(source, Finding.OK, "", note, certified, policy)
 
     async def _judge(self, sight: Sight, other: Sight | None) -> Sight:
         """Hold what a place shows against the largest certified checkpoint."""
@@ -166,9 +169,9 @@ class Watch:
         async def prove(_size: int, _head: Checkpoint) -> list[bytes]:
             return proof
 
-        return await find_contradictions(
-            sight.note, other.note, self._chain.trust, prove
-        )
+        # By the later members' policy: the pinned one may know none of them.
+        policy = other.policy or self._chain.trust
+        return await find_contradictions(sight.note, other.note, policy, prove)
 
 
 def _largest(sights: Iterable[Sight | None]) -> Sight | None:

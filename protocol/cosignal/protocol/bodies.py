@@ -283,6 +283,8 @@ def _parse_groups(data: bytes) -> tuple[tuple[Group, ...], int]:
                 f"order, none empty, at most {MAX_BODY_KEYS} keys in all"
             )
         periods = data[position : position + short]
+        if len(periods) < short:
+            raise IndexError
         position += short
         groups.append(
             Group(start, *_kind(kind), onset, _FULL * full + _check_short(periods))

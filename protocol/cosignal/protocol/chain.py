@@ -6,9 +6,9 @@ It holds these rules:
 
 1.  Entry i says index i, names the leaf hash of entry i-1, and is not sequenced before
     it.
-2.  The first entry of shard 1 is policy version 1, whose tlog-policy is the pinned one;
-    the first entry of any other shard is a genesis that names the final size and root
-    of the shard before.
+2.  The first entry of shard 1 is policy version 1, the one that the pinned file names
+    by its hash and whose tlog-policy it repeats; the first entry of any other shard is
+    a genesis that names the final size and root of the shard before.
 3.  Every record is of this network and signed by whom it needs: a block or revocation
     by its issuer, everything else by the quorum.
 4.  Policy versions follow each other one by one; the old quorum and the new sign.
@@ -17,7 +17,9 @@ It holds these rules:
 6.  A seal names its shard, and nothing follows it.
 7.  A checkpoint counts when the policy in force after its last entry says so, its
     quorum has spoken within 24 hours, its size does not shrink, and its root is the one
-    that the entries lead to.
+    that the entries lead to. From nothing, with a pinned file that names no first
+    policy, the pinned quorum must stand behind it as well: anybody could write a first
+    policy with the same tlog-policy and issuers of their own, who then change it.
 
 Appending leaves to a compact range and comparing roots makes the history append-only by
 construction; no consistency proof is needed. What stands in bodies is checked by
@@ -223,6 +225,8 @@ class Chain:
         """
         chain, verified = self.extend(entries)
         certified = verify_checkpoint(note, chain.trust)
+        if self.policy is None and self.pinned.first is None:
+            verify_checkpoint(note, self.pinned)
         checkpoint = certified.checkpoint
         if checkpoint.origin != self.origin:
             raise ConsistencyError(
@@ -300,7 +304,7 @@ class Chain:
 
     def _check_first(self, record: Record) -> None:
         if self.previous is None:
-            if not isinstance(record, PolicyRecord) or record.trust != self.pinned:
+            if not isinstance(record, PolicyRecord) or not record.begins(self.pinned):
                 raise ChainRuleError(
                     "expected the pinned policy",
                     index=0,

@@ -20,6 +20,17 @@ from cosignal.protocol.records import PolicyRecord, parse_record_text
 
 STATE_VERSION = 1
 
+#: What reading JSON of another shape raises; JSON may hold Infinity, too.
+_NO_DUMP = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    UsageError,
+)
+
 
 def dump_chain(chain: Chain) -> bytes:
     """Write a chain for `load_chain`; JSON, so that a person can read it."""
@@ -74,7 +85,7 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
             sealed=bool(state["sealed"]),
             previous=_load_end(state["previous"]),
         )
-    except (ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
+    except _NO_DUMP as error:
         raise MalformedError(
             f"chain state: expected a dump, got something else ({error!r})",
             advice="Delete the state and sync again.",

@@ -64,7 +64,8 @@ class Infectiousness(IntEnum):
 
 #: Infectiousness by days since onset of symptoms, from -14 to 14: standard from 5 days
 #: before, high from 2 days before to 3 days after, standard until 9 days after. These
-#: are the values the NHS COVID-19 app lists as its default (`daysSinceOnsetToInfectiousness`).
+#: are the values the NHS COVID-19 app lists as its default
+#: (`daysSinceOnsetToInfectiousness`).
 DEFAULT_INFECTIOUSNESS: Final = (
     (Infectiousness.NONE,) * 9
     + (Infectiousness.STANDARD,) * 3

@@ -7,6 +7,8 @@ What this module guarantees:
 * Every group is defined before it is used, and every name is a member at most once, so
   that no witness counts twice.
 * Log keys are Ed25519 (0x01), witness keys Ed25519 cosignatures (0x04).
+* The comment `# cosignal first-policy <hash>` names the network's first policy record:
+  a tlog-policy says who co-signs, and only that record who may change the policy.
 * `quorum none` parses, but nothing satisfies it here: Cosignal never fails open.
 
 At most `MAX_LINES` logs, witnesses and groups each; the specification asks for 32.
@@ -20,7 +22,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from cosignal.protocol.encoding import parse_decimal
+from cosignal.protocol.encoding import encode_base64, parse_decimal, parse_hash
 from cosignal.protocol.errors import CosignalError, MalformedError, UsageError
 from cosignal.protocol.notes import (
     ALG_COSIGNATURE,
@@ -31,6 +33,8 @@ from cosignal.protocol.notes import (
 
 MAX_LINES = 64
 NO_QUORUM = "none"
+#: Begins a comment that means something here, and nothing to other tools.
+FIRST_POLICY = "# cosignal first-policy"
 
 _BLANKS = re.compile(rb"[ \t]+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
@@ -93,12 +97,15 @@ class Policy:
         witnesses: Those whose cosignatures count.
         groups: In an order in which each uses only earlier ones.
         quorum: Name of the witness or group that must agree, or `none`.
+        first: SHA-256 of the text of the network's first policy record; None where the
+            file does not name it.
     """
 
     logs: tuple[Log, ...]
     witnesses: tuple[Witness, ...]
     groups: tuple[Group, ...]
     quorum: str
+    first: bytes | None = field(default=None, compare=False)
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -140,6 +147,11 @@ def quorum_size(authorities: int) -> int:
     [3, 5, 7]
     """
     return 2 * authorities // 3 + 1
+
+
+def first_policy_line(first: bytes) -> str:
+    """Write the comment that names the first policy record by its hash, 32 bytes."""
+    return _line(FIRST_POLICY, encode_base64(first))
 
 
 def authorities_policy(log: Log, witnesses: Sequence[Witness]) -> bytes:
@@ -220,12 +232,16 @@ class _Reader:
         self.witnesses: list[Witness] = []
         self.groups: list[Group] = []
         self.quorum: str | None = None
+        self.first: bytes | None = None
         self.free: set[str] = set()  # defined, and not a member of any group yet
         self.defined: set[str] = {NO_QUORUM}
         self.signers: set[tuple[str, bytes]] = set()
 
     def read(self, words: list[bytes]) -> None:
-        """Take one line; blank lines and comments define nothing."""
+        """Take one line; blank lines and other people's comments define nothing."""
+        if words[:2] == [b"#", b"cosignal"]:
+            self.first_policy(words)
+            return
         if not words or words[0].startswith(b"#"):
             return
         readers: dict[bytes, Callable[[list[bytes]], None]] = {
@@ -243,8 +259,23 @@ class _Reader:
         if self.quorum is None:
             raise MalformedError("policy: expected one quorum line, got none")
         return Policy(
-            tuple(self.logs), tuple(self.witnesses), tuple(self.groups), self.quorum
+            tuple(self.logs),
+            tuple(self.witnesses),
+            tuple(self.groups),
+            self.quorum,
+            self.first,
         )
+
+    def first_policy(self, words: list[bytes]) -> None:
+        # A misspelt line must not pass for a comment: the file would pin less than its
+        # owner believes.
+        form = f"{FIRST_POLICY} <hash>"
+        _check_words(words, 4, 4, form)
+        if b" ".join(words[:3]) != FIRST_POLICY.encode():
+            raise MalformedError(f"expected {form}")
+        if self.first is not None:
+            raise MalformedError(f"expected {form} once, got another")
+        self.first = parse_hash(words[3], "first-policy")
 
     def log(self, words: list[bytes]) -> None:
         _check_words(words, 1, 2, "log <vkey> [<url>]")

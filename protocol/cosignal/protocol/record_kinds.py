@@ -22,10 +22,16 @@ Source: docs/reference/protocol.md, "Records".
 
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 
 from cosignal.protocol.encoding import encode_base64
 from cosignal.protocol.notes import VerifierKey
-from cosignal.protocol.policy import Policy, parse_policy, quorum_size
+from cosignal.protocol.policy import (
+    Policy,
+    first_policy_line,
+    parse_policy,
+    quorum_size,
+)
 
 ONSET_CLASS = "class"
 ONSET_EXACT = "exact"
@@ -122,6 +128,24 @@ class PolicyRecord:
     def trust(self) -> Policy:
         """Who must sign a checkpoint."""
         return _trust(self.trust_text)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the text, 32 bytes."""
+        return sha256(self.text().encode()).digest()
+
+    def pinned_text(self) -> bytes:
+        """The file that clients pin, made of version 1: tlog-policy and fingerprint."""
+        return f"{self.trust_text}{first_policy_line(self.fingerprint)}".encode()
+
+    def begins(self, pinned: Policy) -> bool:
+        """Whether this is the first policy that a pinned file stands for.
+
+        One without a fingerprint tells the issuers of several such records not apart;
+        see `chain`, rule 2.
+        """
+        named = pinned.first in (None, self.fingerprint)
+        return named and self.version == 1 and self.trust == pinned
 
     @property
     def quorum(self) -> int:

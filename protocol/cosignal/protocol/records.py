@@ -4,6 +4,8 @@ What this module guarantees:
 
 * Every record is a C2SP signed note, so any signed-note tool can show and check it.
 * One statement, one text: parsing writes the text again and compares.
+* Nobody can make a record longer: it carries each signature that its kind may have at
+  most once, and no other.
 
 Who had to sign is checked by `verify_record`; what may follow what is `chain`'s affair.
 The kinds themselves are in `record_kinds`.
@@ -150,20 +152,27 @@ def verify_record(signed: SignedRecord, policy: PolicyRecord | None) -> Record:
         The record.
 
     Raises:
-        SignatureInvalidError: The issuer is not a member or did not sign.
+        SignatureInvalidError: The issuer is not a member or did not sign, or somebody
+            signed whose word is not asked for.
         QuorumError: Too few members signed.
     """
-    record = signed.record
+    record, signers = signed.record, set[VerifierKey]()
     if isinstance(record, PolicyRecord):
-        _verify_quorum(signed.note, record)
+        signers.update(_verify_quorum(signed.note, record))
     if policy is None:
         if not isinstance(record, PolicyRecord):
             raise QuorumError("record: expected a policy before anything else")
-        return record
-    if isinstance(record, BlockRecord | RevocationRecord):
-        verify_note(signed.note, [_member(record.issuer, policy).key])
+    elif isinstance(record, BlockRecord | RevocationRecord):
+        signers.update(verify_note(signed.note, [_member(record.issuer, policy).key]))
     else:
-        _verify_quorum(signed.note, policy)
+        signers.update(_verify_quorum(signed.note, policy))
+    # A line by anybody else changes the leaf, but not what is said: a mirror could make
+    # readers hold a hundred times as many bytes before they see that the root differs.
+    if len(signers) != len(signed.note.signatures):
+        raise SignatureInvalidError(
+            f"record: expected only needed signatures, each once, got "
+            f"{len(signed.note.signatures)} of which {len(signers)} count"
+        )
     return record
 
 
@@ -176,13 +185,14 @@ def _member(name: str, policy: PolicyRecord) -> Issuer:
     return issuer
 
 
-def _verify_quorum(note: Note, policy: PolicyRecord) -> None:
+def _verify_quorum(note: Note, policy: PolicyRecord) -> list[VerifierKey]:
     signers = verify_note(note, [issuer.key for issuer in policy.issuers])
     if len(set(signers)) < policy.quorum:
         raise QuorumError(
             f"policy {policy.version}: expected {policy.quorum} of "
             f"{len(policy.issuers)} members' signatures, got {len(set(signers))}"
         )
+    return signers
 
 
 class _Lines:

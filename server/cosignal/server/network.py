@@ -132,9 +132,11 @@ def _write(folder: Path, plan: NetworkPlan, entropy: Entropy) -> None:
         for item, url in zip(authorities, plan.urls, strict=True)
     ]
     policy = authorities_policy(Log(log.verifier, plan.urls[0]), witnesses)
+    first = _first_policy(plan, authorities, policy)
+    genesis = sign_record(first, *(item.issuer for item in authorities))
     folder.mkdir(parents=True)
-    (folder / "policy").write_bytes(policy)
-    (folder / "genesis").write_bytes(_genesis(plan, authorities, policy))
+    (folder / "policy").write_bytes(first.pinned_text())
+    (folder / "genesis").write_bytes(genesis)
     for number, authority in enumerate(authorities):
         _write_node(
             folder / authority.name,
@@ -155,10 +157,10 @@ def _make_authority(name: str, plan: NetworkPlan, entropy: Entropy) -> _Authorit
     )
 
 
-def _genesis(
+def _first_policy(
     plan: NetworkPlan, authorities: Sequence[_Authority], policy: bytes
-) -> bytes:
-    record = PolicyRecord(
+) -> PolicyRecord:
+    return PolicyRecord(
         network=plan.network,
         version=1,
         onset=ONSET_CLASS,
@@ -170,7 +172,6 @@ def _genesis(
         ),
         trust_text=policy.decode(),
     )
-    return sign_record(record, *(item.issuer for item in authorities))
 
 
 def _write_node(

@@ -21,6 +21,8 @@ from cosignal.server.logs import get_logger
 GRACE_SECONDS = 5
 #: How long the rest of a refused request is read, so that its sender sees the answer.
 LINGER_SECONDS = 1.0
+#: Connections that may wait to be accepted; one too many waits a second to try again.
+BACKLOG = 1024
 #: New objects between two searches for unreachable cycles.
 GARBAGE_THRESHOLD = 50_000
 
@@ -122,7 +124,13 @@ async def _first(*events: asyncio.Event) -> None:
 
 async def _listen(runner: web.AppRunner, config: Config) -> str:
     context = _tls(config.tls) if config.tls else None
-    site = web.TCPSite(runner, config.node.host, config.node.port, ssl_context=context)
+    site = web.TCPSite(
+        runner,
+        config.node.host,
+        config.node.port,
+        ssl_context=context,
+        backlog=BACKLOG,
+    )
     try:
         await site.start()
     except OSError as error:

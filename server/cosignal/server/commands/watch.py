@@ -10,6 +10,7 @@ import typer
 
 from cosignal.client.folders import Folder
 from cosignal.client.sources import open_source
+from cosignal.client.store import MAX_KEPT
 from cosignal.client.watch import HARMLESS, Sight, Watch
 from cosignal.protocol.policy import Policy
 from cosignal.server.clock import system_clock
@@ -75,9 +76,14 @@ async def _watch(
 
 def _keep(sights: list[Sight], folder: Path) -> None:
     files = {item.file_name: item for sight in sights for item in sight.evidence}
-    if files:
-        place = Folder(folder)
-        place.put_all((name, item.encode()) for name, item in files.items())
+    if not files:
+        return
+    place = Folder(folder)
+    kept = [name for name in place.names(".") if name.endswith(".evidence")]
+    # One lie can be shown in any number of forms; a full folder proves it already.
+    room = max(MAX_KEPT - len(kept), 0)
+    fresh = [name for name in files if name not in kept][:room]
+    place.put_all((name, files[name].encode()) for name in fresh)
 
 
 def _report(sights: list[Sight], now: int, *, as_json: bool) -> None:

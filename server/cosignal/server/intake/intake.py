@@ -19,6 +19,7 @@ from cosignal.server.logs import get_logger
 from cosignal.server.storage.codes import forget_codes
 from cosignal.server.storage.database import Database
 from cosignal.server.storage.uploads import forget_uploads
+from cosignal.server.storage.waiting_keys import WaitingKeys
 
 _log = get_logger("intake")
 
@@ -31,6 +32,7 @@ class Intake:
         codes: Issues and redeems verification codes.
         certificates: Tokens and certificates.
         publisher: Takes keys.
+        waiting: The keys that are not on the chain yet.
         verify_answers: Recent answers of `/api/verify`.
         certificate_answers: Recent answers of `/api/certificate`.
         publish_answers: Recent answers of `/v1/publish`.
@@ -39,6 +41,7 @@ class Intake:
     codes: Codes
     certificates: Certificates
     publisher: Publisher
+    waiting: WaitingKeys
     verify_answers: RecentAnswers
     certificate_answers: RecentAnswers
     publish_answers: RecentAnswers
@@ -68,6 +71,7 @@ def build_intake(
     """
     settings, node = config.intake, config.node
     certificates = Certificates(settings, database, keyring.certificate, clock, entropy)
+    waiting = WaitingKeys(entropy)
     receipts = ReceiptWriter(node.network, node.name, keyring.issuer)
     return Intake(
         Codes(settings, database, keyring.codes, clock, entropy),
@@ -77,27 +81,30 @@ def build_intake(
             database=database,
             certificates=certificates,
             receipts=receipts,
+            waiting=waiting,
             policy=policy,
             clock=clock,
         ),
+        waiting,
         RecentAnswers(entropy, usual_bytes=600),
         RecentAnswers(entropy, usual_bytes=600),
         RecentAnswers(entropy, usual_bytes=450),
     )
 
 
-async def sweep(database: Database, now: int, window: int) -> None:
-    """Delete codes, tokens, guesses and answers that are no longer needed.
+async def sweep(intake: Intake, database: Database, now: int) -> None:
+    """Forget codes, tokens, guesses, answers and keys that are no longer needed.
 
     Args:
+        intake: Whose.
         database: Open.
         now: Unix seconds.
-        window: How long wrong guesses count, seconds.
     """
 
     async def job(connection: AsyncConnection) -> None:
-        await forget_codes(connection, now, window)
+        await forget_codes(connection, now, intake.codes.window)
         await forget_uploads(connection, now)
+        await intake.waiting.forget(connection)
 
     await database.write(job)
 
@@ -115,7 +122,7 @@ async def keep_sweeping(
     """
     while True:
         try:
-            await sweep(database, clock(), intake.codes.window)
+            await sweep(intake, database, clock())
         except Exception as error:  # noqa: BLE001 - the next sweep may succeed
             _log.error("sweep_failed", error=error)
         await asyncio.sleep(seconds)

@@ -15,7 +15,7 @@ Source: exposure-notifications-server, internal/publish/model and docs; where it
 the body's onset win, and answers 400 to a failing disk, this module does not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import cast
@@ -47,8 +47,8 @@ from cosignal.server.storage.uploads import (
     find_answers,
     insert_uploads,
     keys_on_chain,
-    known_keys,
 )
+from cosignal.server.storage.waiting_keys import WaitingKeys
 
 _TAG = b"cosignal/upload/v1\n"
 
@@ -98,16 +98,18 @@ class Publisher:
         database: Database,
         certificates: Certificates,
         receipts: ReceiptWriter,
+        waiting: WaitingKeys,
         policy: Callable[[], PolicyRecord],
         clock: Clock,
     ) -> None:
         """Check with `certificates`, promise with `receipts`, obey `policy()`."""
+        self._waiting = waiting
         self._settings = settings
         self._certificates = certificates
         self._receipts = receipts
         self._policy = policy
         self._clock = clock
-        self._commit = GroupCommit(database, self._store)
+        self._commit = GroupCommit(database, self._store, settled=waiting.settle)
 
     async def publish(self, request: PublishRequest) -> Published:
         """Check an upload and store its keys.
@@ -186,29 +188,22 @@ class Publisher:
         self, connection: AsyncConnection, uploads: Sequence[_Upload]
     ) -> list[Published | RequestError]:
         """Store many uploads in one transaction; one outcome for each."""
+        waiting = await self._waiting.load(connection)
         answers = await find_answers(connection, {item.digest for item in uploads})
         keys = {key.data for item in uploads for key in item.keys}
-        async with connection.begin_nested() as attempt:
-            batch = self._settle(
-                uploads, answers, await keys_on_chain(connection, keys)
-            )
-            if await insert_uploads(connection, batch.answers, batch.keys):
-                return batch.outcomes
-            await attempt.rollback()
-        # Rare: keys came again that still wait here. Only now it is worth finding out
-        # which, as every insertion looks for its own key anyway.
-        batch = self._settle(uploads, answers, await known_keys(connection, keys))
-        await insert_uploads(connection, batch.answers, batch.keys)
+        known = keys & waiting | await keys_on_chain(connection, keys)
+        batch = self._settle(uploads, answers, known)
+        places = self._waiting.place(key.data for key, _ in batch.keys)
+        await insert_uploads(connection, batch.answers, batch.keys, places)
         return batch.outcomes
 
     def _settle(
         self,
         uploads: Sequence[_Upload],
-        answered: Mapping[bytes, Answer],
+        answers: dict[bytes, Answer],
         known: set[bytes],
     ) -> _Batch:
         """Decide what becomes of each upload, given the keys that are known."""
-        answers = dict(answered)
         batch = _Batch([], [], [])
         for upload in uploads:
             answer = answers.get(upload.digest)

@@ -15,7 +15,7 @@ public folder is not: who can write it can at most stop the node.
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from cosignal.protocol.chain import Chain, VerifiedEntry
 from cosignal.protocol.chain_state import dump_chain, load_chain
@@ -119,12 +119,12 @@ class DurableChain:
         """
         head = Head(chain.size, chain.root(), time, dump_chain(chain), note)
 
-        async def store(connection: AsyncConnection) -> None:
+        def store(connection: Connection) -> None:
             if entries:
-                await append_entries(connection, self._tree.size, verified, entries)
-            await replace_head(connection, self._name, self.head, head)
+                append_entries(connection, self._tree.size, verified, entries)
+            replace_head(connection, self._name, self.head, head)
 
-        await self._database.write(store)
+        await self._database.write_at_once(store)
         self._tree.grew(verified, entries)
         for entry in verified:
             if isinstance(entry.record, BlockRecord):

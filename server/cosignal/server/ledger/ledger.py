@@ -25,27 +25,16 @@ from cosignal.protocol.records import PolicyRecord
 from cosignal.server.app_keys import KEYRING
 from cosignal.server.clock import Clock, Entropy
 from cosignal.server.config import Config
-from cosignal.server.ledger.catch_up import CatchUp
+from cosignal.server.ledger import parts
 from cosignal.server.ledger.clock_check import ClockCheck
-from cosignal.server.ledger.collector import Collector
-from cosignal.server.ledger.cosigner import Cosigner
-from cosignal.server.ledger.delivery import Delivery, Send, send_here, send_there
-from cosignal.server.ledger.durable_chain import DurableChain
 from cosignal.server.ledger.known_keys import KnownKeys
 from cosignal.server.ledger.means import Holdings, Means
-from cosignal.server.ledger.peers import Answer, Peer
-from cosignal.server.ledger.publisher import Publisher, newest_signatures
-from cosignal.server.ledger.readers import ChainReader, OwnReader
-from cosignal.server.ledger.recovery import Recovery
-from cosignal.server.ledger.retention import Retention
-from cosignal.server.ledger.sealer import Sealer
-from cosignal.server.ledger.sequencer import Sequencer
+from cosignal.server.ledger.publisher import newest_signatures
 from cosignal.server.ledger.status import AuthorityStatus, LedgerStatus
 from cosignal.server.ledger.steps import Steps
 from cosignal.server.logs import get_logger
 from cosignal.server.storage.database import Database
 from cosignal.server.storage.files import DurableFiles
-from cosignal.server.storage.heads import LOG, OWN
 
 _log = get_logger("ledger")
 
@@ -72,41 +61,33 @@ class Ledger:
         self.shard = means.shard
         self.failed = asyncio.Event()
         self.failure: FatalError | None = None
-        self._means = means
-        self._calls = means.calls()
-        self._steps = Steps(self._fail)
-        self._clocks = ClockCheck(means.skew_seconds)
         self.holdings = Holdings(
             means.database,
             means.files,
             means.shard,
             means.config.limits.memory_cache_bytes,
         )
-        self._own = self._chain(OWN)
-        self.sequencer = self._make_sequencer()
-        self.cosigner = self._make_cosigner()
-        self.publisher = Publisher(
-            means.prefix,
-            own=self.sequencer.log if self.sequencer else self._own,
-            holdings=self.holdings,
-            steps=self._steps,
+        self._means = means
+        self._steps = Steps(self._fail)
+        self._clocks = ClockCheck(means.skew_seconds)
+        ground = parts.Ground(
+            means, self.holdings, means.calls(), self._clocks, self._steps
         )
-        self.collector = self._make_collector()
+        sequencer = self.sequencer = parts.make_sequencer(ground)
+        cosigner = self.cosigner = parts.make_cosigner(ground, sequencer)
+        publisher = self.publisher = parts.make_publisher(ground, cosigner, sequencer)
+        self.collector = parts.make_collector(ground, cosigner, sequencer, publisher)
         self._known_keys = KnownKeys(
-            means.database, self.cosigner, self.holdings.bodies, means.clock
+            means.database, cosigner, self.holdings.bodies, means.clock
         )
-        self.sealer = self._make_sealer()
-        self.catch_up = self._make_catch_up()
-        self.retention = self._make_retention()
-        self._delivery = Delivery(means.database, self.sealer, self._send())
-        self._recovery = Recovery(
-            means.authority,
-            cosigner=self.cosigner,
-            sequencer=self.sequencer,
-            tree=self.holdings.tree,
-            calls=self._calls,
-            others=means.others,
+        self.sealer = parts.make_sealer(ground, cosigner, self._known_keys)
+        self.catch_up = parts.make_catch_up(ground, cosigner, sequencer, publisher)
+        self.retention = parts.make_retention(
+            ground, cosigner, sequencer, publisher, self.sealer
         )
+        self._own = cosigner.own
+        self._delivery = parts.make_delivery(ground, self.sealer, self._own, sequencer)
+        self._recovery = parts.make_recovery(ground, cosigner, sequencer)
 
     @property
     def policy(self) -> PolicyRecord | None:
@@ -188,6 +169,7 @@ class Ledger:
                 f"not signing yet: {heard} others said what this node signed before",
                 "Start the other authorities' nodes, and check their URLs.",
             )
+        yield from self._clock_problems()
         if self.publisher.current is None:
             yield "no certified checkpoint yet", "Wait until a quorum of nodes is up."
         for item in self.collector.standings.values() if self.collector else ():
@@ -202,124 +184,19 @@ class Ledger:
                 "Read /chain/evidence/ and talk to the other authorities.",
             )
 
-    def _chain(self, name: str) -> DurableChain:
-        means = self._means
-        return DurableChain(
-            name,
-            means.database,
-            means.start(),
-            tree=self.holdings.tree,
-            bodies=self.holdings.bodies,
-        )
-
-    def _make_sequencer(self) -> Sequencer | None:
-        means = self._means
-        if means.keyring.log is None:
-            return None
-        return Sequencer(
-            means.database,
-            self._chain(LOG),
-            self.holdings,
-            means.keyring.log,
-            clock=means.clock,
-            clocks=self._clocks,
-            steps=self._steps,
-        )
-
-    def _make_cosigner(self) -> Cosigner:
-        means = self._means
-        return Cosigner(
-            self._own,
-            self._log_reader(),
-            self.holdings.bodies,
-            self.holdings.evidence,
-            means.keyring.cosigner,
-            clock=means.clock,
-            skew_seconds=means.skew_seconds,
-            steps=self._steps,
-        )
-
-    def _make_collector(self) -> Collector | None:
-        means = self._means
-        if self.sequencer is None:
-            return None
-        return Collector(
-            self.sequencer,
-            self.publisher,
-            self.holdings.tree,
-            ask=self._ask,
-            push=self._push,
-            clock=means.clock,
-            clocks=self._clocks,
-            timeout_seconds=means.config.ledger.cosign_timeout_seconds,
-            resign_seconds=means.config.ledger.resign_seconds,
-        )
-
-    def _make_sealer(self) -> Sealer:
-        means = self._means
-        return Sealer(
-            means.database,
-            self.cosigner,
-            self._known_keys,
-            means.authority,
-            means.keyring.issuer,
-            clock=means.clock,
-            entropy=means.entropy,
-            skew_seconds=means.skew_seconds,
-            steps=self._steps,
-        )
-
-    def _make_catch_up(self) -> CatchUp:
-        means = self._means
-        return CatchUp(
-            self.cosigner,
-            self.sequencer,
-            self.publisher,
-            self.holdings.evidence,
-            calls=self._calls,
-            authority=means.authority,
-            pause_seconds=means.config.ledger.catch_up_seconds,
-        )
-
-    def _make_retention(self) -> Retention:
-        means = self._means
-        return Retention(
-            means.database,
-            self.holdings.public,
-            means.prefix,
-            bodies=self.holdings.bodies,
-            sealer=self.sealer,
-            cosigner=self.cosigner,
-            sequencer=self.sequencer,
-            publisher=self.publisher,
-            clock=means.clock,
-        )
-
-    def _send(self) -> Send:
-        if self.sequencer is not None:
-            return send_here(self.sequencer)
-        return send_there(self._calls, self._log_url, self._means.clock)
-
-    def _log_reader(self) -> ChainReader:
-        url = self._log_url()
-        if self.sequencer is not None or url is None:
-            return OwnReader(self.holdings.tree, self.holdings.bodies)
-        return self._calls.reader(url)
-
-    def _log_url(self) -> str | None:
-        """Base URL of the sequencer's node."""
-        logs = self._own.trust.logs_of(self._own.chain.origin)
-        return next((log.url for log in logs if log.url), None)
-
-    async def _ask(self, peer: Peer, body: bytes) -> Answer:
-        if peer.name == self._means.authority:
-            return await self.cosigner.respond(body)
-        return await self._calls.add_checkpoint(peer, body)
-
-    async def _push(self, peer: Peer, note: bytes) -> Answer:
-        if peer.name == self._means.authority:
-            return Answer(200, "", b"")  # It published the note itself.
-        return await self._calls.push_checkpoint(peer, note)
+    def _clock_problems(self) -> Iterator[tuple[str, str]]:
+        """The network's clocks are known from co-signatures, fresh or published."""
+        current, skew = self.publisher.current, self._means.skew_seconds
+        ahead = self._clocks.ahead
+        if current is not None and abs(ahead) <= skew:
+            # An old checkpoint says nothing about clocks, one from the future does.
+            ahead = max(ahead, current.time - self._means.clock())
+        if abs(ahead) > skew:
+            problem = (
+                f"clock: the network's clocks are {ahead} s ahead of this node's, "
+                f"expected at most {skew} s either way"
+            )
+            yield problem, "Set this node's clock right, for example by NTP."
 
     async def _open_log(self) -> None:
         if self.sequencer is not None:

@@ -152,9 +152,10 @@ class Publisher:
             head = self._own.head
             held = [self.data or None, head.note if head else None]
             for mine in held:
-                await self._holdings.evidence.compare(
+                if await self._holdings.evidence.compare(
                     certified.note, mine, self._own.trust
-                )
+                ):
+                    break
             raise ConsistencyError(
                 f"checkpoint of size {checkpoint.size}: expected this node's root, got "
                 "another history",

@@ -16,6 +16,7 @@ block that the sequencer refuses for good gives its keys back.
 import asyncio
 from dataclasses import replace
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosignal.protocol.blocks import seal_block
@@ -112,20 +113,19 @@ class Sealer:
     async def _seal(self, policy: PolicyRecord) -> SealedBlock | None:
         now = self._clock()
 
-        async def seal(connection: AsyncConnection) -> SealedBlock | None:
-            found = await releasable_keys(connection, now, MOST_KEYS)
+        # No key can come in between: it would have to wait for this transaction.
+        def seal(connection: Connection) -> SealedBlock | None:
+            found = releasable_keys(connection, now, MOST_KEYS)
             keys, dropped = _choose(found, policy, now)
-            await drop_keys(connection, dropped)
-            # Holding the one writer meanwhile keeps new keys from coming in between.
-            block = await asyncio.to_thread(self._make, keys, policy, now)
+            drop_keys(connection, dropped)
+            block = self._make(keys, policy, now)
             if block is not None:
-                await put_block(connection, block)
-                await seal_releasable(
-                    connection, now, max(key.data for key in keys), block.commit
-                )
+                put_block(connection, block)
+                last = max(key.data for key in keys)
+                seal_releasable(connection, now, last, block.commit)
             return block
 
-        return await self._database.write(seal)
+        return await self._database.write_at_once(seal)
 
     async def settle(self, size: int) -> None:
         """Forget the blocks that a certified checkpoint of this size holds.

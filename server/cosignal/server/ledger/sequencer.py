@@ -224,8 +224,9 @@ class Sequencer:
         """Where a record stands already; its body must not stand under another."""
         record = parse_record(data).record
         commit = record.commit if isinstance(record, BlockRecord) else None
-        async with self._database.read() as connection:
-            found = await find_record(connection, data, commit)
+        found = await self._database.read_at_once(
+            lambda connection: find_record(connection, data, commit)
+        )
         if found is not None and not found.same:
             raise RefusedError(
                 f"commit: expected a new body, got the one of entry {found.index}"

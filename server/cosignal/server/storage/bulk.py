@@ -11,8 +11,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import BindParameter, Table, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BindParameter, Table, bindparam, insert, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import FromClause
@@ -23,31 +22,26 @@ _VALUES = (1, 16, 256, 1024, 4096, 16_384)
 
 async def insert_rows(
     connection: AsyncConnection, table: Table, rows: Sequence[tuple[object, ...]]
-) -> int:
-    """Insert rows whose key is not in the table yet.
+) -> None:
+    """Insert rows.
 
     Args:
         connection: In a write transaction.
         table: Where to.
         rows: Values in the order of the table's columns.
-
-    Returns:
-        How many were inserted.
     """
-    place = inserted = 0
+    place = 0
     for size in _ROWS:
         end = len(rows) - (len(rows) - place) % size
         if end > place:
             statement = _insert_statement(table, size, connection.dialect)
             values = tuple(chain.from_iterable(rows[place:end]))
             step = size * len(table.columns)
-            result = await connection.exec_driver_sql(
+            await connection.exec_driver_sql(
                 statement,
                 [values[at : at + step] for at in range(0, len(values), step)],
             )
-            inserted += result.rowcount
             place = end
-    return inserted
 
 
 async def select_known(
@@ -85,9 +79,7 @@ def _insert_statement(table: Table, rows: int, dialect: Dialect) -> str:
         {column.name: bindparam(f"{column.name}_{row}") for column in table.columns}
         for row in range(rows)
     ]
-    return str(
-        insert(table).values(values).on_conflict_do_nothing().compile(dialect=dialect)
-    )
+    return str(insert(table).values(values).compile(dialect=dialect))
 
 
 @lru_cache(maxsize=64)

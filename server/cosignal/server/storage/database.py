@@ -16,18 +16,20 @@ Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from cosignal.protocol.errors import RefusedError
 from cosignal.server.storage.tables import meta
@@ -35,12 +37,13 @@ from cosignal.server.storage.tables import meta
 MIGRATIONS = Path(__file__).parent / "migrations"
 READERS = 4
 BUSY_SECONDS = 10
-#: Most memory that one connection uses for pages, KiB. Keys are random, so each new one
-#: changes another page; without these pages at hand an upload costs half as much again.
+SCRUB_MILLISECONDS = 200
+#: Most memory that one connection uses for pages, KiB. The keys of the chain are in the
+#: order of their bytes, so each new one changes another page.
 CACHE_KIBIBYTES = 65_536
 #: Pages of 4 KiB in the write-ahead log before they are copied into the file. A page
 #: that many commits change meanwhile is copied once.
-LOG_PAGES = 16_000
+LOG_PAGES = 10_000
 
 T = TypeVar("T")
 Job = Callable[[AsyncConnection], Awaitable[T]]
@@ -49,10 +52,19 @@ Job = Callable[[AsyncConnection], Awaitable[T]]
 class Database:
     """One node's SQLite file: many readers, one writer."""
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
-        """Wrap two engines on one file; use `open` instead."""
+    def __init__(
+        self, reader: AsyncEngine, writer: AsyncEngine, direct: tuple[Engine, Engine]
+    ) -> None:
+        """Wrap engines on one file; use `open` instead.
+
+        Args:
+            reader: For `read`.
+            writer: For `write`.
+            direct: For `read_at_once` and `write_at_once`.
+        """
         self._reader = reader
         self._writer = writer
+        self._direct_reader, self._direct_writer = direct
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -81,7 +93,9 @@ class Database:
                 advice="Start the node once with `cosignal serve` to make it.",
             )
         database = cls(
-            _engine(path, "BEGIN", READERS), _engine(path, "BEGIN IMMEDIATE", 1)
+            _engine(path, "BEGIN", READERS),
+            _engine(path, "BEGIN IMMEDIATE", 1),
+            (_direct_engine(path, "BEGIN"), _direct_engine(path, "BEGIN IMMEDIATE")),
         )
         try:
             await database._prepare(network, node)
@@ -92,9 +106,18 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection that sees one consistent state of the file."""
-        async with self._reader.connect() as connection:
-            yield connection
+        """Lend a connection that sees one consistent state of the file.
+
+        A cancellation waits for the statement in progress: cut in two, it would leave
+        a read transaction behind that nobody ends, and `scrub` would wait in vain.
+        """
+        connection = self._reader.connect()
+        try:
+            await finished(connection.start())
+            yield cast("AsyncConnection", _WholeStatements(connection))
+        finally:
+            if connection.sync_connection is not None:
+                await finished(connection.close())
 
     async def write(self, job: Job[T]) -> T:
         """Run one transaction and wait until it is on the disk.
@@ -108,10 +131,46 @@ class Database:
         """
         # A cancelled request must not cut a transaction in two: the task goes on
         # to its commit or rollback, and only the waiting ends.
-        task = asyncio.create_task(self._transaction(job))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await self._to_its_end(self._transaction(job))
+
+    async def read_at_once(self, job: Callable[[Connection], T]) -> T:
+        """Read with a job that runs in one thread from its begin to its end.
+
+        Args:
+            job: Gets a connection that sees one consistent state of the file.
+
+        Returns:
+            What the job returned.
+        """
+
+        def run() -> T:
+            with self._direct_reader.connect() as connection:
+                return job(connection)
+
+        return await finished(asyncio.to_thread(run))
+
+    async def write_at_once(self, job: Callable[[Connection], T]) -> T:
+        """Run one transaction like `write`, in one thread from its begin to its end.
+
+        Every statement of `write` hands over between threads three times. On the way
+        of a block to its quorum that would take longer than the disk does.
+
+        Args:
+            job: Gets the connection; it waits for nothing but the database.
+
+        Returns:
+            What the job returned.
+        """
+
+        def run() -> T:
+            with self._direct_writer.begin() as connection:
+                return job(connection)
+
+        async def transaction() -> T:
+            async with self._turn:
+                return await asyncio.to_thread(run)
+
+        return await self._to_its_end(transaction())
 
     async def scrub(self) -> bool:
         """Empty the write-ahead log, so that deleted rows are in no file.
@@ -125,8 +184,13 @@ class Database:
         async with self._turn, self._writer.connect() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert isinstance(raw, aiosqlite.Connection)  # noqa: S101 - for the type
-            async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
-                row = await cursor.fetchone()
+            # Writers wait for this turn, so it must not last as long as a long read.
+            await raw.execute(f"PRAGMA busy_timeout={SCRUB_MILLISECONDS}")
+            try:
+                async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                    row = await cursor.fetchone()
+            finally:
+                await raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         return row is not None and row[0] == 0
 
     async def close(self) -> None:
@@ -135,6 +199,14 @@ class Database:
             await asyncio.wait(self._running)
         await self._reader.dispose()
         await self._writer.dispose()
+        self._direct_reader.dispose()
+        self._direct_writer.dispose()
+
+    async def _to_its_end(self, transaction: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(transaction)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
     async def _transaction(self, job: Job[T]) -> T:
         # The lock keeps waiting writers in the order they came; SQLite's own lock
@@ -155,6 +227,45 @@ class Database:
         await self.scrub()
 
 
+class _WholeStatements:
+    """A connection on which no statement is interrupted."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever it has
+        value = getattr(self._connection, name)
+        if not iscoroutinefunction(value):
+            return value
+        return lambda *args, **options: finished(value(*args, **options))
+
+
+async def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for something to end, even when this task is cancelled meanwhile.
+
+    Args:
+        work: What must not be cut in two.
+
+    Returns:
+        What it returned.
+
+    Raises:
+        asyncio.CancelledError: This task was cancelled; the work has ended by now.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # Nobody is left to hear of it.
+        raise cancelled
+    return task.result()
+
+
 def _engine(path: Path, begin: str, size: int) -> AsyncEngine:
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{path}",
@@ -164,6 +275,29 @@ def _engine(path: Path, begin: str, size: int) -> AsyncEngine:
         max_overflow=0,
         hide_parameters=True,  # an error message must never show a key
     )
+    _listen(engine.sync_engine, begin)
+    return engine
+
+
+def _direct_engine(path: Path, begin: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={
+            "isolation_level": None,
+            "timeout": BUSY_SECONDS,
+            # Each job runs in one thread, but not always in the same one.
+            "check_same_thread": False,
+        },
+        poolclass=QueuePool,
+        pool_size=1,
+        hide_parameters=True,
+    )
+    _listen(engine, begin)
+    return engine
+
+
+def _listen(engine: Engine, begin: str) -> None:
+    """Prepare every new connection, and begin transactions by `begin`."""
 
     def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI one
         cursor = connection.cursor()
@@ -172,10 +306,8 @@ def _engine(path: Path, begin: str, size: int) -> AsyncEngine:
             "synchronous=FULL",
             "secure_delete=ON",
             "foreign_keys=ON",
-            # Keys land on random pages: keep the pages in memory, and write each of
-            # them back once for many commits (10,000 pages are 40 MB of log).
-            "cache_size=-65536",
-            "wal_autocheckpoint=10000",
+            f"cache_size=-{CACHE_KIBIBYTES}",
+            f"wal_autocheckpoint={LOG_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -183,9 +315,8 @@ def _engine(path: Path, begin: str, size: int) -> AsyncEngine:
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    event.listen(engine.sync_engine, "connect", connect)
-    event.listen(engine.sync_engine, "begin", start)
-    return engine
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", start)
 
 
 def _migrate(connection: Connection) -> None:

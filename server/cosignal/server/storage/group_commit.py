@@ -6,7 +6,7 @@ uploads that came in while it was busy with the one before.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,17 @@ from cosignal.server.storage.database import Database
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Settled(Protocol):
+    """Hears how a batch ended."""
+
+    def __call__(self, *, stored: bool) -> None:
+        """Learn whether it was committed."""
+
+
+def _ignore(*, stored: bool) -> None:
+    del stored
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -28,11 +39,20 @@ class GroupCommit(Generic[Item, Result]):
         database: Database,
         job: Callable[[AsyncConnection, list[Item]], Awaitable[list[Result]]],
         *,
+        settled: Settled = _ignore,
         limit: int = 256,
     ) -> None:
-        """Write batches of at most `limit` items with `job`, one result an item."""
+        """Write batches of items, one at a time.
+
+        Args:
+            database: Where to.
+            job: Writes one batch; returns one result an item.
+            settled: Told whether a batch was committed, before the next one begins.
+            limit: Most items in a batch.
+        """
         self._database = database
         self._job = job
+        self._settled = settled
         self._limit = limit
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
@@ -66,10 +86,12 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = await self._database.write(lambda conn: self._job(conn, items))
         except Exception as error:  # noqa: BLE001 - every waiter must hear of it
+            self._settled(stored=False)
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
             return
+        self._settled(stored=True)
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)

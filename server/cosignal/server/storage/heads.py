@@ -11,7 +11,7 @@ Source: Sunlight's lock backend, c2sp.org/tlog-witness ("performed atomically").
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,8 +49,8 @@ async def read_head(connection: AsyncConnection, name: str) -> Head | None:
     return row and Head(*row)
 
 
-async def replace_head(
-    connection: AsyncConnection, name: str, old: Head | None, new: Head
+def replace_head(
+    connection: Connection, name: str, old: Head | None, new: Head
 ) -> None:
     """Swap a head, and note that its root may now be signed.
 
@@ -73,12 +73,12 @@ async def replace_head(
     }
     if old is None:
         first = insert(heads).values(name=name, **values).on_conflict_do_nothing()
-        result = await connection.execute(first)
+        result = connection.execute(first)
     else:
         swap = update(heads).where(
             heads.c.name == name, heads.c.size == old.size, heads.c.root == old.root
         )
-        result = await connection.execute(swap.values(**values))
+        result = connection.execute(swap.values(**values))
     if result.rowcount != 1:
         raise FatalError(
             f"head {name}: expected size {old.size if old else 0} as read before, "
@@ -86,10 +86,10 @@ async def replace_head(
             advice="Make sure that only one process uses this data folder, then "
             "restart the node.",
         )
-    await _note_signed(connection, name, new)
+    _note_signed(connection, name, new)
 
 
-async def _note_signed(connection: AsyncConnection, signer: str, head: Head) -> None:
+def _note_signed(connection: Connection, signer: str, head: Head) -> None:
     keep = insert(signed_heads).values(
         signer=signer, size=head.size, root=head.root, time=head.time
     )
@@ -98,7 +98,7 @@ async def _note_signed(connection: AsyncConnection, signer: str, head: Head) -> 
         set_={"root": head.root},
         where=signed_heads.c.root == head.root,
     )
-    if (await connection.execute(same)).rowcount != 1:
+    if connection.execute(same).rowcount != 1:
         raise FatalError(
             f"head {signer}: expected the root signed before for size {head.size}, "
             "got another",

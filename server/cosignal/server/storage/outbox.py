@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosignal.server.storage.ledger_tables import entries, outbox
@@ -25,9 +25,9 @@ class SealedBlock:
     expires: int
 
 
-async def put_block(connection: AsyncConnection, block: SealedBlock) -> None:
+def put_block(connection: Connection, block: SealedBlock) -> None:
     """Keep a block until it is certified."""
-    await connection.execute(
+    connection.execute(
         insert(outbox).values(
             body=block.commit,
             record=block.record,

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, select, update
 
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, ReportType
 from cosignal.server.storage.tables import chain_keys, pending_keys
@@ -28,9 +27,7 @@ class Releasable:
     published: list[bytes]
 
 
-async def releasable_keys(
-    connection: AsyncConnection, now: int, limit: int
-) -> Releasable:
+def releasable_keys(connection: Connection, now: int, limit: int) -> Releasable:
     """Find the keys for the next block.
 
     Args:
@@ -59,7 +56,7 @@ async def releasable_keys(
     )
     found = Releasable([], [])
     # Unpacked at once: a block's worth of named fields would cost more than sealing.
-    rows = await connection.execute(query)
+    rows = connection.execute(query)
     for key, start, period, report, infectiousness, onset, known in rows:
         if known is not None:
             found.published.append(key)
@@ -69,8 +66,8 @@ async def releasable_keys(
     return found
 
 
-async def seal_releasable(
-    connection: AsyncConnection, now: int, last: bytes, commit: bytes
+def seal_releasable(
+    connection: Connection, now: int, last: bytes, commit: bytes
 ) -> None:
     """Put all releasable keys into a block, in the transaction that found them.
 
@@ -81,7 +78,7 @@ async def seal_releasable(
         commit: The block's commitment.
     """
     columns = pending_keys.c
-    await connection.execute(
+    connection.execute(
         update(pending_keys)
         .where(
             columns.release_at <= now, columns.sealed_in.is_(None), columns.key <= last
@@ -90,12 +87,10 @@ async def seal_releasable(
     )
 
 
-async def drop_keys(connection: AsyncConnection, keys: Iterable[bytes]) -> None:
+def drop_keys(connection: Connection, keys: Iterable[bytes]) -> None:
     """Delete pending keys that will never be published."""
     for part in _chunks(list(keys)):
-        await connection.execute(
-            delete(pending_keys).where(pending_keys.c.key.in_(part))
-        )
+        connection.execute(delete(pending_keys).where(pending_keys.c.key.in_(part)))
 
 
 def _chunks(items: list[bytes]) -> Iterable[list[bytes]]:

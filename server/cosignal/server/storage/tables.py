@@ -75,12 +75,12 @@ used_tokens = Table(
 uploads = Table(
     "uploads",
     metadata,
-    Column("upload", LargeBinary, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("upload", LargeBinary, nullable=False, unique=True),
     Column("receipt", Text, nullable=False),
     Column("inserted", Integer, nullable=False),
     Column("expires", Integer, nullable=False),
     Index("uploads_expires", "expires"),
-    sqlite_with_rowid=False,
     sqlite_strict=True,
     comment="Digest of a certificate's HMAC and the answer it got; no key, no code. "
     "Kept until the certificate expires (15 min), so that a phone which lost the "
@@ -90,7 +90,8 @@ uploads = Table(
 pending_keys = Table(
     "pending_keys",
     metadata,
-    Column("key", LargeBinary, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
     Column("start", Integer, nullable=False),
     Column("period", Integer, nullable=False),
     Column("report_type", Integer, nullable=False),
@@ -98,10 +99,10 @@ pending_keys = Table(
     Column("onset", Integer),
     Column("release_at", Integer, nullable=False),
     Column("sealed_in", LargeBinary),
-    sqlite_with_rowid=False,
     sqlite_strict=True,
-    comment="Keys accepted but not yet certified. In the order of their bytes, "
-    "without the upload they came in. Deleted when their block has its quorum.",
+    comment="Keys accepted but not yet certified, each once. Without the upload they "
+    "came in, and in random order among thousands (`waiting_keys`, which also knows "
+    "them by heart). Deleted when their block has its quorum.",
 )
 
 # Only of sealed keys, so that an upload need not write to it.

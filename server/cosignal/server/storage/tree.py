@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,8 +45,8 @@ async def count_entries(connection: AsyncConnection) -> int:
     return 0 if last is None else int(last) + 1
 
 
-async def append_entries(
-    connection: AsyncConnection,
+def append_entries(
+    connection: Connection,
     held: int,
     verified: Sequence[VerifiedEntry],
     data: Sequence[bytes],
@@ -66,7 +66,7 @@ async def append_entries(
     overlap = [entry for entry in verified if entry.index < held]
     if overlap:
         first = overlap[0].index
-        leaves = await read_hashes(connection, 0, first, first + len(overlap))
+        leaves = _hashes(connection, 0, first, first + len(overlap))
         if [entry.leaf for entry in overlap] != leaves:
             raise FatalError(
                 f"entry {first} or later: expected what this node stored before, got "
@@ -81,13 +81,13 @@ async def append_entries(
     if not rows:
         return
     try:
-        await connection.execute(insert(entries), rows)
+        connection.execute(insert(entries), rows)
     except IntegrityError as error:
         raise ChainRuleError(
             "expected this record and its body to stand in the log once, here or later",
             index=held,
         ) from error
-    await _complete_tiles(connection, held, held + len(rows))
+    _complete_tiles(connection, held, held + len(rows))
 
 
 async def read_entries(
@@ -115,18 +115,8 @@ async def read_hashes(
     Returns:
         32 bytes each; fewer where the tree ends.
     """
-    table, column = (
-        (entries, entries.c.leaf)
-        if level == 0
-        else (
-            tree_nodes,
-            tree_nodes.c.hash,
-        )
-    )
-    query = select(column).where(table.c.position >= start, table.c.position < stop)
-    if level:
-        query = query.where(tree_nodes.c.level == level)
-    return list((await connection.execute(query.order_by(table.c.position))).scalars())
+    query = _select_hashes(level, start, stop)
+    return list((await connection.execute(query)).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +134,8 @@ class Standing:
     same: bool
 
 
-async def find_record(
-    connection: AsyncConnection, record: bytes, commit: bytes | None
+def find_record(
+    connection: Connection, record: bytes, commit: bytes | None
 ) -> Standing | None:
     """Look for a record, and for another one that commits to the same body.
 
@@ -164,7 +154,7 @@ async def find_record(
         if commit
         else columns.record == digest
     )
-    row = (await connection.execute(query)).first()
+    row = connection.execute(query).first()
     return row and Standing(row.position, row.leaf, row.record == digest)
 
 
@@ -212,6 +202,20 @@ def _places() -> Select[int, bytes, int, int]:
     return select(*columns).where(entries.c.body.is_not(None))
 
 
+def _select_hashes(level: int, start: int, stop: int) -> Select[bytes]:
+    if level == 0:
+        position, column = entries.c.position, entries.c.leaf
+        query = select(column)
+    else:
+        position, column = tree_nodes.c.position, tree_nodes.c.hash
+        query = select(column).where(tree_nodes.c.level == level)
+    return query.where(position >= start, position < stop).order_by(position)
+
+
+def _hashes(connection: Connection, level: int, start: int, stop: int) -> list[bytes]:
+    return list(connection.execute(_select_hashes(level, start, stop)).scalars())
+
+
 def _row(entry: VerifiedEntry, data: bytes) -> dict[str, object]:
     block = entry.record if isinstance(entry.record, BlockRecord) else None
     return {
@@ -224,7 +228,7 @@ def _row(entry: VerifiedEntry, data: bytes) -> dict[str, object]:
     }
 
 
-async def _complete_tiles(connection: AsyncConnection, old: int, new: int) -> None:
+def _complete_tiles(connection: Connection, old: int, new: int) -> None:
     """Hash each tile that became full into the level above."""
     level = 0
     while old // TILE_WIDTH != new // TILE_WIDTH:
@@ -233,6 +237,6 @@ async def _complete_tiles(connection: AsyncConnection, old: int, new: int) -> No
         rows = []
         for position in range(old, new):
             first = position * TILE_WIDTH
-            hashes = await read_hashes(connection, level - 1, first, first + TILE_WIDTH)
+            hashes = _hashes(connection, level - 1, first, first + TILE_WIDTH)
             rows.append({"level": level, "position": position, "hash": root(hashes)})
-        await connection.execute(insert(tree_nodes), rows)
+        connection.execute(insert(tree_nodes), rows)

@@ -7,7 +7,7 @@ in one upload.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, union_all, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,10 +15,9 @@ from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.server.storage.bulk import insert_rows, select_known
 from cosignal.server.storage.tables import chain_keys, pending_keys, uploads
 
-# SQLite takes 32,766 parameters a statement; several smaller ones cost no more.
-_CHUNK = 8_000
-
-_known = union_all(select(pending_keys.c.key), select(chain_keys.c.key)).subquery()
+_answers = select(
+    uploads.c.upload, uploads.c.receipt, uploads.c.inserted, uploads.c.expires
+).subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +33,6 @@ class Answer:
     receipt: str
     inserted: int
     expires: int
-
-
-async def known_keys(
-    connection: AsyncConnection, keys: Collection[bytes]
-) -> set[bytes]:
-    """Which of these keys are pending or on the chain.
-
-    Args:
-        connection: Any.
-        keys: 16 bytes each.
-
-    Returns:
-        Those that are.
-    """
-    # Neighbours in the order of the table are neighbours on its pages.
-    rows = await select_known(connection, _known, "key", sorted(keys))
-    return {row[0] for row in rows}
 
 
 async def keys_on_chain(
@@ -81,7 +63,7 @@ async def find_answers(
     Returns:
         Answers by digest; nothing for new uploads.
     """
-    rows = await select_known(connection, uploads, "upload", list(digests))
+    rows = await select_known(connection, _answers, "upload", list(digests))
     return {digest: Answer(*values) for digest, *values in rows}
 
 
@@ -89,30 +71,31 @@ async def insert_uploads(
     connection: AsyncConnection,
     answers: Sequence[tuple[bytes, Answer]],
     keys: Sequence[tuple[DiagnosisKey, int]],
-) -> bool:
+    places: Sequence[int] = (),
+) -> None:
     """Store the keys and answers of many uploads.
 
     Args:
         connection: In a write transaction.
         answers: Digest and answer of each upload.
         keys: New keys of all uploads, each with its release time in Unix seconds.
-
-    Returns:
-        Whether all keys were new; where not, those that were are stored.
+        places: A row id for each key, from `WaitingKeys.place`; none for any.
     """
     await insert_rows(
         connection,
         uploads,
         [
-            (digest, answer.receipt, answer.inserted, answer.expires)
+            (None, digest, answer.receipt, answer.inserted, answer.expires)
             for digest, answer in answers
         ],
     )
-    stored = await insert_rows(
+    ids: Sequence[int | None] = places or [None] * len(keys)
+    await insert_rows(
         connection,
         pending_keys,
-        sorted(
+        [
             (
+                place,
                 key.data,
                 key.start,
                 key.period,
@@ -122,10 +105,9 @@ async def insert_uploads(
                 release_at,
                 None,
             )
-            for key, release_at in keys
-        ),
+            for place, (key, release_at) in zip(ids, keys, strict=True)
+        ],
     )
-    return stored == len(keys)
 
 
 async def forget_uploads(connection: AsyncConnection, now: int) -> None:
@@ -136,24 +118,6 @@ async def forget_uploads(connection: AsyncConnection, now: int) -> None:
         now: Unix seconds.
     """
     await connection.execute(delete(uploads).where(uploads.c.expires <= now))
-
-
-async def mark_sealed(
-    connection: AsyncConnection, ids: Iterable[bytes], commit: bytes
-) -> None:
-    """Say that keys are in a block, so that no other block takes them.
-
-    Args:
-        connection: In a write transaction.
-        ids: Their 16 bytes each.
-        commit: The block's commitment.
-    """
-    for part in _chunks(list(ids)):
-        await connection.execute(
-            update(pending_keys)
-            .where(pending_keys.c.key.in_(part))
-            .values(sealed_in=commit)
-        )
 
 
 async def mark_certified(connection: AsyncConnection, commit: bytes) -> int:
@@ -224,7 +188,3 @@ async def forget_keys(connection: AsyncConnection, now: int) -> int:
         delete(chain_keys).where(chain_keys.c.expires <= now)
     )
     return result.rowcount
-
-
-def _chunks(items: list[bytes]) -> Iterable[list[bytes]]:
-    return (items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK))

@@ -53,17 +53,18 @@ def upgrade() -> None:
 def _create_key_tables() -> None:
     op.create_table(
         "uploads",
-        sa.Column("upload", sa.LargeBinary(), primary_key=True),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("upload", sa.LargeBinary(), nullable=False, unique=True),
         sa.Column("receipt", sa.Text(), nullable=False),
         sa.Column("inserted", sa.Integer(), nullable=False),
         sa.Column("expires", sa.Integer(), nullable=False),
-        sqlite_with_rowid=False,
         sqlite_strict=True,
     )
     op.create_index("uploads_expires", "uploads", ["expires"])
     op.create_table(
         "pending_keys",
-        sa.Column("key", sa.LargeBinary(), primary_key=True),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
         sa.Column("report_type", sa.Integer(), nullable=False),
@@ -71,7 +72,6 @@ def _create_key_tables() -> None:
         sa.Column("onset", sa.Integer()),
         sa.Column("release_at", sa.Integer(), nullable=False),
         sa.Column("sealed_in", sa.LargeBinary()),
-        sqlite_with_rowid=False,
         sqlite_strict=True,
     )
     op.create_index(
