@@ -14,6 +14,7 @@ from cosignal.protocol.errors import (
     NotFoundError,
     SourceError,
     UnavailableError,
+    UsageError,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -134,8 +135,14 @@ async def test_cookies_are_never_sent_back() -> None:
 
 async def test_nobody_there_is_unavailable() -> None:
     async with HttpSource("http://127.0.0.1:1") as source:
-        with pytest.raises(UnavailableError):
+        with pytest.raises(UnavailableError, match=r"from http://127\.0\.0\.1:1, got "):
             await source.get("chain/shards")
+
+
+def test_what_is_neither_url_nor_folder_is_wrong_usage(tmp_path: Path) -> None:
+    for address in ("ftp://mirror.example", str(tmp_path / "nowhere")):
+        with pytest.raises(UsageError, match="expected a URL or a folder"):
+            open_source(address)
 
 
 @pytest.mark.parametrize("location", ["http://a..b/", "http://[::1", "file:///etc"])
@@ -176,11 +183,6 @@ async def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
         await source.get("chain/1")
     with pytest.raises(UnavailableError, match="at most 10 bytes"):
         await source.get("chain/big", 10)
-
-
-def test_what_is_neither_url_nor_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="URL or a folder"):
-        open_source(str(tmp_path / "nothing"))
 
 
 def test_shards_are_listed_newest_first() -> None:

@@ -269,10 +269,10 @@ def test_wrong_usage_exits_with_two(
     assert errors
 
 
-def test_a_place_that_is_none_exits_with_one(command: Commands) -> None:
+def test_a_place_that_is_none_is_wrong_usage(command: Commands) -> None:
     code, _, errors = command("mirror", "nowhere", "copy")
 
-    assert code == 1
+    assert code == 2
     assert "http" in errors
 
 

@@ -129,6 +129,32 @@ def test_a_node_that_does_not_answer_exits_with_1(tmp_path: Path) -> None:
     assert "expected an answer" in done.stderr
 
 
+def test_a_folder_that_cannot_be_used_is_named_without_a_traceback(
+    tmp_path: Path,
+) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("x")
+
+    done = run("network", "new", taken, "--json")
+
+    assert done.returncode == 1
+    assert f"cosignal: {taken}: expected to be able to use it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
+
+
+def test_a_binary_file_is_no_api_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\x00")
+
+    done = run(
+        *("code", "issue", "--url", "http://127.0.0.1:1"),
+        *("--api-key-file", tmp_path / "key"),
+    )
+
+    assert done.returncode == 2
+    assert "--api-key-file: expected an API key as text" in done.stderr
+
+
 def test_a_node_with_a_certificate_serves_https(tmp_path: Path) -> None:
     made = new_network(tmp_path / "trial")
     config = Path(made["configs"][0])
@@ -174,3 +200,14 @@ def self_signed(folder: Path) -> Path:
     )
     (folder / "tls.pem").write_bytes(certificate.public_bytes(pem))
     return folder / "tls.pem"
+
+
+@pytest.mark.parametrize("name", ["A/B", "UPPER.example", "-x", "Bad Name!"])
+def test_a_network_name_no_node_would_take_is_wrong_usage(
+    tmp_path: Path, name: str
+) -> None:
+    done = run("network", "new", tmp_path / "network", f"--network={name}")
+
+    assert done.returncode == 2
+    assert "--network: expected a name like health.example" in done.stderr
+    assert not (tmp_path / "network").exists()

@@ -65,6 +65,7 @@ def test_a_missing_table_is_refused_by_its_name(config_file: Path) -> None:
         ("[intake]", "short_code_digits = 6", "intake.short_code_digits"),
         ("[intake]", "hold_minutes = 10", "intake.hold_minutes"),
         ("[node]", 'listen = "somewhere"', "node.listen"),
+        ("[node]", 'listen = "127.0.0.1:99999"', "node.listen"),
         ("[node]", 'url = "ftp://x"', "node.url"),
     ],
 )

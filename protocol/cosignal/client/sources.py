@@ -20,7 +20,12 @@ from typing import Protocol, Self
 
 import aiohttp
 
-from cosignal.protocol.errors import GoneError, NotFoundError, UnavailableError
+from cosignal.protocol.errors import (
+    GoneError,
+    NotFoundError,
+    UnavailableError,
+    UsageError,
+)
 
 #: A bundle of 256 entries of the largest size fits.
 MAX_FILE_BYTES = 1 << 25
@@ -109,7 +114,7 @@ class HttpSource:
         # UnicodeError: what the name raises that a redirect leads to.
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             raise UnavailableError(
-                f"{path}: expected an answer, got {type(error).__name__}",
+                f"{path}: expected an answer from {self.base}, got {reason(error)}",
                 advice="Check the address and the network, or try another mirror.",
             ) from error
         self._remember(path, answer.headers.get("ETag"), data)
@@ -164,17 +169,39 @@ def open_source(address: str) -> AbstractAsyncContextManager[Source]:
         A context that gives the source.
 
     Raises:
-        UnavailableError: It is neither.
+        UsageError: It is neither.
     """
     if address.startswith(("http://", "https://")):
         return HttpSource(address)
     path = Path(address)
     if not path.is_dir():
-        raise UnavailableError(
+        raise UsageError(
             f"source: expected a URL or a folder, got {address}",
-            advice="URLs begin with http:// or https://.",
+            advice="URLs begin with http:// or https://; a folder must exist.",
         )
     return nullcontext(FolderSource(path))
+
+
+def reason(error: Exception) -> str:
+    """Say in people's words why there was no answer.
+
+    Args:
+        error: From aiohttp.
+
+    Returns:
+        The end of a sentence; no address in it.
+    """
+    if isinstance(error, TimeoutError):
+        return "none in time"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "no such host name"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "a TLS certificate that is not trusted, or no TLS"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or "no connection"
+    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
+        return "no valid URL to ask"
+    return "one that is not HTTP, or breaks off"
 
 
 def new_session() -> aiohttp.ClientSession:

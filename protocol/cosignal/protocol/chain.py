@@ -195,8 +195,12 @@ class Chain:
             except ChainRuleError:
                 raise
             except CosignalError as error:
+                # What a parser advises is for whoever wrote the bytes, not for readers.
                 raise ChainRuleError(
-                    str(error), index=index, advice=error.advice
+                    str(error),
+                    index=index,
+                    advice="The entry was altered, or its issuer broke a rule; "
+                    "compare with another mirror.",
                 ) from error
             verified.append(entry)
             leaves.append(entry.leaf)
@@ -306,7 +310,7 @@ class Chain:
         if self.previous is None:
             if not isinstance(record, PolicyRecord) or not record.begins(self.pinned):
                 raise ChainRuleError(
-                    "expected the pinned policy",
+                    "expected the pinned policy, got an altered or another network's",
                     index=0,
                     advice="Check that --policy is this network's policy file.",
                 )

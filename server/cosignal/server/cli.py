@@ -8,14 +8,17 @@ What this module guarantees:
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import aiohttp
 import typer
 
+from cosignal.client.sources import reason
 from cosignal.protocol.errors import CosignalError, RefusedError, UsageError
 from cosignal.server import logs
 from cosignal.server.clock import system_clock, system_entropy
@@ -26,9 +29,10 @@ from cosignal.server.commands.terminal import (
     EXIT_USAGE,
     Json,
     complain,
+    read_file,
     say,
 )
-from cosignal.server.config import load_config
+from cosignal.server.config import NAME, load_config
 from cosignal.server.network import MAX_AUTHORITIES, NetworkPlan, write_network
 
 app = typer.Typer(
@@ -80,6 +84,11 @@ def network_new(
 
     Example: cosignal network new trial --authorities 4
     """
+    if not re.match(NAME, network):
+        raise UsageError(
+            f"--network: expected a name like health.example, got {network!r}",
+            advice="Lower-case letters, digits, dots and hyphens, as in a host name.",
+        )
     plan = NetworkPlan.on_loopback(
         network,
         range(base_port, base_port + authorities),
@@ -148,17 +157,18 @@ def code_issue(
     --api-key-file trial/authority-1/api-keys/issuing.key --symptom-date 2026-11-20
     """
     try:
-        api_key = api_key_file.read_text().strip()
-    except OSError as error:
+        api_key = read_file(api_key_file, "--api-key-file").decode("ascii").strip()
+    except UnicodeDecodeError as error:
         raise UsageError(
-            f"--api-key-file: expected a readable file, got {error.strerror}"
+            "--api-key-file: expected an API key as text, got a binary file",
+            advice="Name the file that holds the key's text, such as issuing.key.",
         ) from error
     request = {
         "testType": test_type,
         "symptomDate": symptom_date,
         "testDate": test_date,
     }
-    answer = asyncio.run(_post(f"{url}/api/issue", request, api_key))
+    answer = asyncio.run(_post(f"{url.rstrip('/')}/api/issue", request, api_key))
     answer.pop("padding", None)
     say(
         [
@@ -175,11 +185,27 @@ def main() -> None:
     try:
         app()
     except (UsageError, RefusedError) as error:
-        complain(error)
-        sys.exit(EXIT_USAGE)
+        _fail(error, EXIT_USAGE)
     except CosignalError as error:
-        complain(error)
-        sys.exit(EXIT_FALSE)
+        _fail(error, EXIT_FALSE)
+    except OSError as error:
+        # A folder that cannot be made, a full disk.
+        place = error.filename or "file"
+        refusal = CosignalError(
+            f"{place}: expected to be able to use it, got {error.strerror}",
+            advice="Check its path, its owner and the free space, or name another.",
+        )
+        _fail(refusal, EXIT_FALSE)
+
+
+def _fail(error: CosignalError, code: int) -> NoReturn:
+    """Complain to people, and with `--json` to programs as well."""
+    complain(error)
+    if "--json" in sys.argv:
+        value = {"ok": False, "error": str(error), "advice": error.advice}
+        with suppress(OSError):  # standard output may be what failed
+            say([], value, as_json=True)
+    sys.exit(code)
 
 
 async def _post(url: str, body: Mapping[str, Any], api_key: str) -> dict[str, Any]:
@@ -195,9 +221,11 @@ async def _post(url: str, body: Mapping[str, Any], api_key: str) -> dict[str, An
                 return value
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise CosignalError(
-            f"node: expected an answer from {url}, got {type(error).__name__}",
+            f"node: expected an answer from {url}, got {reason(error)}",
             advice="Check that the node runs and that --url is its base URL.",
         ) from error
     raise CosignalError(
-        f"node: expected a code, got {answer.status}: {value.get('error', '')}"
+        f"node: expected a code, got {answer.status}: "
+        f"{value.get('error') or value.get('detail', '')}",
+        advice="Check --url, --api-key-file and the other options.",
     )

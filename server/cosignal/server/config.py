@@ -19,10 +19,12 @@ import msgspec
 from cosignal.protocol.errors import RefusedError
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Listen = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$")]
 BaseUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/]+$")]
+MAX_PORT = 65_535
 DEVICE = "device"
 ISSUING = "issuing"
 
@@ -53,9 +55,7 @@ class Node(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     genesis: Path
     #: Address and port to listen on. Default loopback only. Opening it further shows
     #: the issuing API to that network.
-    listen: Annotated[
-        str, msgspec.Meta(pattern=r"^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$")
-    ] = "127.0.0.1:8081"
+    listen: Listen = "127.0.0.1:8081"
 
     @property
     def host(self) -> str:
@@ -209,6 +209,11 @@ def load_config(path: Path) -> Config:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _refusal(path, str(error)) from error
     config = _absolute(config, path.parent.resolve())
+    if config.node.port > MAX_PORT:
+        raise RefusedError(
+            f"node.listen: expected a port up to {MAX_PORT}, got {config.node.port}",
+            advice="Write the address as 127.0.0.1:8081, with a free port.",
+        )
     _check_files(config)
     return config
 

@@ -79,6 +79,7 @@ async def _demo(seed: int, *, keep: bool, as_json: bool) -> int:
             value: dict[str, Any] = msgspec.to_builtins(result)
             if keep:
                 _write(value | _whereabouts(network))
+                sys.stderr.write("The network stays up until Ctrl-C.\n")
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
             elif as_json:

@@ -210,7 +210,7 @@ class DemoNetwork:
 
         async def reached() -> bool:
             found = [await self.checkpoint(item) for item in self.living()]
-            return all(
+            return bool(found) and all(
                 item is not None
                 and item.checkpoint.size >= size
                 and len(item.cosignatures) >= cosignatures
