@@ -21,11 +21,11 @@ from cosignal.protocol.checkpoints import (
 from cosignal.protocol.errors import FatalError
 from cosignal.protocol.evidence import parse_evidence, verify_evidence
 from cosignal.protocol.merkle import consistency_proof, leaf_hash, root
-from cosignal.protocol.notes import Note, parse_note, parse_signatures
+from cosignal.protocol.notes import Note, NoteSignature, parse_note, parse_signatures
 from cosignal.server.ledger.bodies import Bodies
 from cosignal.server.ledger.cosigner import Cosigner
 from cosignal.server.ledger.durable_chain import DurableChain
-from cosignal.server.ledger.evidence import EvidenceFolder
+from cosignal.server.ledger.evidence import MOST_FILES, EvidenceFolder
 from cosignal.server.ledger.peers import Answer
 from cosignal.server.ledger.public_files import PublicFiles
 from cosignal.server.ledger.steps import Steps
@@ -258,6 +258,25 @@ async def test_a_log_with_two_stories_is_refused_and_leaves_evidence(
     if size.bit_count() > 1 or not more:
         statement = verify_evidence(found[0], bench.log.chain.trust)
         assert [key.name for key in statement.accused] == [f"{NETWORK}/1"]
+
+
+async def test_one_lie_in_endless_variants_does_not_fill_the_disk(
+    bench: Bench,
+) -> None:
+    while len(bench.log.chain.entries) < 3:
+        bench.log.publish()
+    await bench.ask(bench.log.submission(0))
+    bench.log.chain.entries.pop()
+    bench.log.chain.now += 1
+    bench.log.publish()
+    lie = bench.log.submission(3)
+
+    for number in range(MOST_FILES + 5):
+        stranger = NoteSignature("stranger.example", number.to_bytes(4), bytes(64))
+        answer = await bench.ask(lie + stranger.encode())
+        assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+    assert len(bench.evidence()) == MOST_FILES
 
 
 async def test_nothing_is_signed_before_the_others_were_asked(bench: Bench) -> None:

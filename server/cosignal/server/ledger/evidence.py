@@ -4,6 +4,8 @@ What this module guarantees:
 
 * Only what `verify_evidence` accepts is kept: no file here accuses anybody wrongly.
 * A file's name is the hash of its bytes, so the same evidence is kept once.
+* At most `MOST_FILES` are kept: lines by strangers' keys make endless variants of one
+  lie, and whoever holds it could fill the disk. The first files convict as well as all.
 
 Showing it is `api.chain`'s affair; what to do about it is people's.
 """
@@ -21,6 +23,7 @@ from cosignal.server.ledger.tree import Tree
 from cosignal.server.logs import get_logger
 
 FOLDER = "chain/evidence"
+MOST_FILES = 64
 
 _log = get_logger("ledger.evidence")
 
@@ -65,7 +68,7 @@ class EvidenceFolder:
             proof: A consistency proof that came with `note`.
 
         Returns:
-            Names of the files written; none when the two agree.
+            Names of the evidence found, kept or not; none when the two agree.
         """
         if held is None:
             return []
@@ -76,6 +79,9 @@ class EvidenceFolder:
         return []
 
     async def _keep(self, item: Evidence) -> str:
+        if self.count >= MOST_FILES:
+            _log.error("evidence_not_kept", kind=item.kind, files=self.count)
+            return item.file_name
         path = f"{FOLDER}/{item.file_name}"
         await self._public.write_new([(path, item.encode())])
         await self.load()
