@@ -276,6 +276,26 @@ async def test_one_lie_in_endless_variants_does_not_fill_the_disk(
         answer = await bench.ask(lie + stranger.encode())
         assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
 
+    assert len(bench.evidence()) == 1
+
+
+async def test_one_lie_against_endless_newer_checkpoints_does_not_fill_the_disk(
+    bench: Bench,
+) -> None:
+    while len(bench.log.chain.entries) < 3:
+        bench.log.publish()
+    honest = bench.log.submission(3)
+    await bench.ask(bench.log.submission(0))
+    bench.log.chain.entries.pop()
+    bench.log.chain.now += 1
+    bench.log.publish()
+    lie = bench.log.submission(3)
+
+    for _ in range(MOST_FILES + 5):
+        bench.clock.now += 1
+        assert (await bench.ask(honest)).status == HTTPStatus.OK
+        assert (await bench.ask(lie)).status == HTTPStatus.UNPROCESSABLE_ENTITY
+
     assert len(bench.evidence()) == MOST_FILES
 
 

@@ -79,6 +79,21 @@ async def test_a_sealed_key_is_not_sealed_again(node: Authorities) -> None:
     assert await node.ledger(1).sealer.seal_now() is None
 
 
+async def test_more_keys_than_fit_into_a_block_make_several_at_once(
+    node: Authorities,
+) -> None:
+    old = some_keys(4, "old", TODAY - 16 * DAY)
+    sealer = node.ledger(1).sealer
+    node.ledger(1)._steps.cancel()
+    await node.upload(1, some_keys(7) + old)
+
+    commits = await sealer.seal_all(most_keys=3)
+
+    assert len(commits) >= 3
+    assert await count(node) == 7
+    assert await count(node, pending_keys.c.sealed_in.is_(None)) == 0
+
+
 async def test_certified_keys_are_forgotten_and_known_to_be_on_the_chain(
     node: Authorities,
 ) -> None:

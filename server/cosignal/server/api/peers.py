@@ -18,6 +18,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import hdrs, web
 
+from cosignal.protocol.encoding import parse_decimal
 from cosignal.protocol.errors import MalformedError, SourceError
 from cosignal.protocol.records import MAX_RECORD
 from cosignal.server.api.routing import (
@@ -128,9 +129,7 @@ def _time(request: web.Request) -> int | None:
     text = request.headers.get(TIME_HEADER)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise MalformedError(f"{TIME_HEADER}: expected Unix seconds")
-    return int(text)
+    return parse_decimal(text, TIME_HEADER)
 
 
 def _later(error: Exception) -> RequestError:

@@ -4,8 +4,9 @@ What this module guarantees:
 
 * Only what `verify_evidence` accepts is kept: no file here accuses anybody wrongly.
 * A file's name is the hash of its bytes, so the same evidence is kept once.
-* At most `MOST_FILES` are kept: lines by strangers' keys make endless variants of one
-  lie, and whoever holds it could fill the disk. The first files convict as well as all.
+* Lines by strangers' keys, and the order of lines, make no new file.
+* At most `MOST_FILES` are kept: one lie contradicts every newer checkpoint again, and
+  whoever holds it could fill the disk. The first files convict as well as all.
 
 Showing it is `api.chain`'s affair; what to do about it is people's.
 """
@@ -72,8 +73,11 @@ class EvidenceFolder:
         """
         if held is None:
             return []
+        shown = _known_lines(note, policy)
+        if not shown.signatures:
+            return []
         for hashes in await self._proofs(note, held, reader, proof):
-            found = find_evidence(note.encode(), held, policy, hashes)
+            found = find_evidence(shown.encode(), held, policy, hashes)
             if found:
                 return [await self._keep(item) for item in found]
         return []
@@ -113,3 +117,11 @@ class EvidenceFolder:
             except CosignalError as error:
                 _log.warning("evidence_not_fetched", error=error)
         return found
+
+
+def _known_lines(note: Note, policy: Policy) -> Note:
+    """A note with the lines that can convict, each once and in one order."""
+    known = {(key.name, key.key_id) for key in policy.keys}
+    lines = {item for item in note.signatures if (item.name, item.key_id) in known}
+    order = sorted(lines, key=lambda item: (item.name, item.key_id, item.signature))
+    return Note(note.text, tuple(order))

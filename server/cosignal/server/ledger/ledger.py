@@ -207,7 +207,7 @@ class Ledger:
         """Seal on the timer."""
         while True:
             await asyncio.sleep(self._means.config.sealing.interval_seconds)
-            await self.sealer.seal_now()
+            await self.sealer.seal_all()
 
     async def _settle(self) -> None:
         """After each publication: forget the blocks that it certifies."""

@@ -112,9 +112,14 @@ class PublicFiles:
         """
         for path in paths:
             self._forget(path)
-        return await asyncio.to_thread(
-            lambda: sum(self._files.erase(path) for path in paths)
-        )
+        try:
+            return await asyncio.to_thread(
+                lambda: sum(self._files.erase(path) for path in paths)
+            )
+        finally:
+            # Somebody may have read them again until they were gone from the disk.
+            for path in paths:
+                self._forget(path)
 
     def _keep(self, path: str, file: PublicFile) -> None:
         if len(file.data) > self._most or path in self._kept:

@@ -91,31 +91,54 @@ class Sealer:
         self._skew = skew_seconds
         self._steps = steps
 
+    async def seal_all(self, most_keys: int = MOST_KEYS) -> list[bytes]:
+        """Seal blocks until the keys that may be published now fit into the last one.
+
+        Args:
+            most_keys: Most keys in a block, without dummies.
+
+        Returns:
+            The commitments of the blocks.
+        """
+        commits: list[bytes] = []
+        more = True
+        while more:
+            block, more = await self._seal_one(most_keys)
+            if block is not None:
+                commits.append(block.commit)
+        return commits
+
     async def seal_now(self) -> bytes | None:
-        """Seal all keys that may be published now.
+        """Seal keys that may be published now, as many as fit into one block.
 
         Returns:
             The block's commitment; None when there was nothing to seal.
         """
+        block, _ = await self._seal_one(MOST_KEYS)
+        return block.commit if block else None
+
+    async def _seal_one(self, most_keys: int) -> tuple[SealedBlock | None, bool]:
+        """Seal one block; say also whether others should follow it at once."""
         policy = self._own.chain.policy
         if policy is None or not self._cosigner.ready.is_set():
             # Without a policy nobody knows how large a block is. And a node from a
             # backup has to learn first which of its keys were published since.
-            return None
+            return None, False
         await self._known_keys.catch_up()
-        block = await self._steps.run(self._seal(policy))
-        if block is None:
-            return None
-        _log.info("block_sealed", bytes=len(block.body))
-        self.sealed.set()
-        return block.commit
+        block, more = await self._steps.run(self._seal(policy, most_keys))
+        if block is not None:
+            _log.info("block_sealed", bytes=len(block.body))
+            self.sealed.set()
+        return block, more
 
-    async def _seal(self, policy: PolicyRecord) -> SealedBlock | None:
+    async def _seal(
+        self, policy: PolicyRecord, most_keys: int
+    ) -> tuple[SealedBlock | None, bool]:
         now = self._clock()
 
         # No key can come in between: it would have to wait for this transaction.
-        def seal(connection: Connection) -> SealedBlock | None:
-            found = releasable_keys(connection, now, MOST_KEYS)
+        def seal(connection: Connection) -> tuple[SealedBlock | None, bool]:
+            found = releasable_keys(connection, now, most_keys)
             keys, dropped = _choose(found, policy, now)
             drop_keys(connection, dropped)
             block = self._make(keys, policy, now)
@@ -123,7 +146,9 @@ class Sealer:
                 put_block(connection, block)
                 last = max(key.data for key in keys)
                 seal_releasable(connection, now, last, block.commit)
-            return block
+            # Where nothing could be sealed or dropped, trying again would not help.
+            full = len(keys) + len(dropped) == most_keys
+            return block, full and bool(block or dropped)
 
         return await self._database.write_at_once(seal)
 
