@@ -1,0 +1,39 @@
+"""What phones broadcast: the scheme that Cosignal runs, and others for study.
+
+======================================= ================================================
+`gaen`                                  Exposure Notification v1.2, which every part of
+                                        Cosignal speaks
+======================================= ================================================
+
+The names of `gaen` are this package's own, so that `identifiers` means what is on air.
+"""
+
+from cosignal.protocol.identifiers.gaen import (
+    DERIVED_KEY_BYTES,
+    METADATA_BYTES,
+    RPI_BYTES,
+    TEK_BYTES,
+    associated_encrypted_metadata_key,
+    decrypt_metadata,
+    encrypt_metadata,
+    identifier_cipher,
+    padded_intervals,
+    rolling_proximity_identifier,
+    rolling_proximity_identifier_key,
+    rolling_proximity_identifiers,
+)
+
+__all__ = [
+    "DERIVED_KEY_BYTES",
+    "METADATA_BYTES",
+    "RPI_BYTES",
+    "TEK_BYTES",
+    "associated_encrypted_metadata_key",
+    "decrypt_metadata",
+    "encrypt_metadata",
+    "identifier_cipher",
+    "padded_intervals",
+    "rolling_proximity_identifier",
+    "rolling_proximity_identifier_key",
+    "rolling_proximity_identifiers",
+]
