@@ -15,12 +15,53 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from cosignal.protocol.errors import RefusedError
 
 PRIVATE = ".cosignal"
 
 _TEMPORARY = ".tmp"
+
+
+class Files(Protocol):
+    """Where a `store` keeps its files: a folder, or what behaves like one.
+
+    A file under its name is whole; when `put` or `erase` returns, it is durable.
+    """
+
+    def hold(self) -> None:
+        """Keep other processes out until `release`."""
+
+    def release(self) -> None:
+        """Let other processes in."""
+
+    def where(self, path: str) -> str:
+        """What to call the place of a file when talking to a person."""
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file, or None when there is none."""
+
+    def names(self, path: str) -> list[str]:
+        """Names in a folder, sorted; none when it is missing."""
+
+    def files(self, path: str = ".") -> Iterator[str]:
+        """Paths of all files below a folder, private ones aside."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file, or replace it, atomically."""
+
+    def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write or replace files in order."""
+
+    def erase(self, path: str) -> bool:
+        """Remove a file, durably; say whether there was one."""
+
+    def erase_folder(self, path: str) -> None:
+        """Remove a folder that holds nothing but files, if there is one."""
 
 
 class Folder:
@@ -64,6 +105,14 @@ class Folder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def where(self, path: str) -> str:
+        """What to call the place of a file when talking to a person."""
+        return str(self.root / path)
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / path).is_file()
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, or None when there is none."""

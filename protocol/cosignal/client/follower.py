@@ -241,7 +241,7 @@ class Follower:
             f"checkpoint: expected an extension of the history verified before, got "
             f"another history that {self.source.name} shows",
             evidence=found[0].encode(),
-            advice=f"Evidence is in {self.store.folder.root / EVIDENCE_FOLDER}; send "
+            advice=f"Evidence is in {self.store.folder.where(EVIDENCE_FOLDER)}; send "
             "it to the other authorities, and use another mirror.",
         )
 

@@ -25,7 +25,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
-from cosignal.client.folders import PRIVATE, Folder
+from cosignal.client.folders import PRIVATE, Files
 from cosignal.client.paths import EVIDENCE_FOLDER, body_path, shard_prefix
 from cosignal.client.state import (
     AdoptedPolicy,
@@ -96,7 +96,7 @@ class Store:
         blocks: Unexpired blocks in chain order.
     """
 
-    def __init__(self, folder: Folder, pinned: Policy) -> None:
+    def __init__(self, folder: Files, pinned: Policy) -> None:
         """Hold the folder and read what an earlier run left.
 
         Args:
@@ -268,7 +268,7 @@ class Store:
 
     def has_body(self, block: Block) -> bool:
         """Whether the block's body is on the disk."""
-        return (self.folder.root / block.path).is_file()
+        return self.folder.has(block.path)
 
     def body(self, block: Block) -> bytes | None:
         """A verified body, or None; one that does not fit its record is dropped."""

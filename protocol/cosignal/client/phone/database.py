@@ -19,7 +19,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cosignal.protocol.errors import FatalError, RefusedError
 
@@ -123,7 +123,7 @@ class Database:
             finally:
                 self._writing = False
 
-    def read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of a query.
 
         Args:

@@ -18,6 +18,7 @@ from pathlib import Path
 from cosignal.client.exposures import find_exposures
 from cosignal.client.folders import Folder
 from cosignal.client.follower import Follower
+from cosignal.client.paths import EVIDENCE_FOLDER
 from cosignal.client.sources import HttpSource, Source
 from cosignal.client.store import Store
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
@@ -306,8 +307,8 @@ class Story:
                 parse_evidence(error.evidence), self.network.pinned
             )
             with self._store(number) as store:
-                folder = store.folder.root / "chain" / "evidence"
-            files = [path.name for path in folder.glob("*.evidence")]
+                names = store.folder.names(EVIDENCE_FOLDER)
+            files = [name for name in names if name.endswith(".evidence")]
             self.stage.say(
                 f"Phone {number:02} refuses it and keeps the evidence, "
                 f"{statement.kind}:"

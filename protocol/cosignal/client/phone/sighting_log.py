@@ -1,0 +1,156 @@
+"""What this phone heard, for as long as it can still mean anything.
+
+What this module guarantees:
+
+* One scan is one change: all that was heard in it, and that it took place.
+* What cannot be an identifier is left out and counted; it never costs the others.
+* A crowd of made-up identifiers fills no disk: of each scan the strongest 500 are kept.
+* Nothing here says who was heard, until somebody publishes a key.
+
+Source: Exposure Notification, Bluetooth Specification v1.2, "Scanning Behavior".
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from cosignal.client.phone.database import Database
+from cosignal.protocol.errors import UsageError
+from cosignal.protocol.exposure.sightings import Sighting
+from cosignal.protocol.identifiers import RPI_BYTES
+from cosignal.protocol.intervals import (
+    DAY_INTERVALS,
+    INTERVAL_SECONDS,
+    day_start,
+    interval_at,
+    unix_at,
+)
+from cosignal.protocol.matching import Sightings
+
+#: Days before today whose sightings are kept. An encounter counts for 14 days at most;
+#: one day more keeps it whole where it began the evening before.
+RETENTION_DAYS: Final = 15
+MAX_PER_SCAN: Final = 500
+
+#: In the order of the fields of a `Sighting`.
+COLUMNS: Final = "time, rssi, identifier, metadata, previous_scan"
+
+SCHEMA = """
+CREATE TABLE sightings (
+  id INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
+  rssi INTEGER NOT NULL,
+  identifier BLOB NOT NULL CHECK (length(identifier) = 16),
+  metadata BLOB NOT NULL CHECK (length(metadata) = 4),
+  previous_scan INTEGER
+);
+CREATE INDEX sightings_by_time ON sightings (time);
+CREATE TABLE scans (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  last INTEGER NOT NULL
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One advertisement of the Exposure Notification service.
+
+    Attributes:
+        payload: Its service data, 20 bytes if it is well formed.
+        rssi: Received strength, dBm, from `metadata.calibrated_rssi`; 127 if the radio
+            does not know it, and then it is not kept.
+    """
+
+    payload: bytes = field(repr=False)
+    rssi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What became of a scan.
+
+    Attributes:
+        kept: How many advertisements were written down.
+        refused: Why others were not, in the order they were heard.
+    """
+
+    kept: int
+    refused: tuple[str, ...]
+
+
+def keep_scan(database: Database, heard: Iterable[Heard], now: int) -> Scanned:
+    """Write a scan down.
+
+    Args:
+        database: The phone's.
+        heard: Everything that the radio reported, in any order.
+        now: When the scan took place, Unix seconds.
+
+    Returns:
+        What was kept.
+    """
+    refused: list[str] = []
+    with database.write() as connection:
+        before = _previous_scan(database, now)
+        kept = list(_well_formed(heard, now, before, refused))
+        kept.sort(key=lambda item: -item.rssi)
+        if len(kept) > MAX_PER_SCAN:
+            refused.append(
+                f"scan: expected at most {MAX_PER_SCAN} broadcasts, got {len(kept)}; "
+                "the weakest are left out"
+            )
+            del kept[MAX_PER_SCAN:]
+        connection.executemany(
+            f"INSERT INTO sightings ({COLUMNS}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+            [
+                (item.time, item.rssi, item.identifier, item.encrypted_metadata, before)
+                for item in kept
+            ],
+        )
+        connection.execute("INSERT OR REPLACE INTO scans VALUES (1, ?)", (now,))
+    return Scanned(len(kept), tuple(refused))
+
+
+def heard_columns(database: Database) -> tuple[Sightings, list[int]]:
+    """Give everything heard to the matcher.
+
+    Args:
+        database: The phone's.
+
+    Returns:
+        The columns, and the number of each sighting's row.
+    """
+    rows = database.read("SELECT id, time, identifier FROM sightings ORDER BY id")
+    times = np.array([time for _, time, _ in rows], np.int64)
+    identifiers = b"".join([identifier for _, _, identifier in rows])
+    return Sightings(identifiers, times // INTERVAL_SECONDS), [
+        row for row, _, _ in rows
+    ]
+
+
+def erase_old_sightings(database: Database, now: int) -> int:
+    """Erase whole days that are over since 15 days; say how many sightings."""
+    oldest = unix_at(day_start(interval_at(now)) - RETENTION_DAYS * DAY_INTERVALS)
+    with database.write() as connection:
+        done = connection.execute("DELETE FROM sightings WHERE time < ?", (oldest,))
+    return done.rowcount
+
+
+def _well_formed(
+    heard: Iterable[Heard], now: int, before: int | None, refused: list[str]
+) -> Iterator[Sighting]:
+    for item in heard:
+        identifier, metadata = item.payload[:RPI_BYTES], item.payload[RPI_BYTES:]
+        try:
+            yield Sighting(now, item.rssi, identifier, metadata, before)
+        except UsageError as error:
+            refused.append(str(error))
+
+
+def _previous_scan(database: Database, now: int) -> int | None:
+    """When the scan before took place; None when a clock was set back since."""
+    rows = database.read("SELECT last FROM scans")
+    return int(rows[0][0]) if rows and rows[0][0] <= now else None

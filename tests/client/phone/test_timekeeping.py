@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosignal.client.phone.database import Database
+from cosignal.client.phone.timekeeping import (
+    MAX_SILENCE,
+    SCHEMA,
+    confirm_time,
+    time_to_erase_by,
+)
+from tests.strategies import NOW
+
+DAY = 86400
+YEAR = 365 * DAY
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "phone", [SCHEMA])
+
+
+def readings(database: Database, *times: int) -> list[int]:
+    return [time_to_erase_by(database, now) for now in times]
+
+
+def test_time_that_passes_is_believed(database: Database) -> None:
+    times = [NOW, NOW + 600, NOW + DAY, NOW + 2 * DAY]
+
+    assert times == readings(database, *times)
+
+
+def test_a_jump_ahead_erases_nothing_yet(database: Database) -> None:
+    assert readings(database, NOW, NOW + YEAR) == [NOW, NOW]
+
+
+def test_a_jump_that_was_a_mistake_is_forgotten(database: Database) -> None:
+    assert readings(database, NOW, NOW + YEAR, NOW + 60) == [NOW, NOW, NOW + 60]
+
+
+def test_a_sync_confirms_a_jump(database: Database) -> None:
+    readings(database, NOW, NOW + 30 * DAY)
+    confirm_time(database, NOW + 30 * DAY)
+
+    assert readings(database, NOW + 30 * DAY + 1) == [NOW + 30 * DAY + 1]
+
+
+def test_a_phone_that_stays_offline_forgets_two_days_later(database: Database) -> None:
+    later = NOW + 30 * DAY
+    found = readings(database, NOW, later, later + DAY, later + MAX_SILENCE)
+
+    assert found == [NOW, NOW, NOW, later + MAX_SILENCE]
+
+
+def test_a_clock_that_is_set_back_erases_nothing(database: Database) -> None:
+    assert readings(database, NOW, 0, NOW + 5) == [NOW, 0, NOW + 5]
+
+
+@given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=20))
+def test_no_time_is_believed_that_no_clock_showed(
+    tmp_path_factory: pytest.TempPathFactory, times: list[int]
+) -> None:
+    database = Database(tmp_path_factory.mktemp("clock") / "phone", [SCHEMA])
+    found = readings(database, *times)
+
+    for index, believed in enumerate(found):
+        assert believed <= times[index]
+        assert believed in times[: index + 1]
