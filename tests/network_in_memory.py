@@ -7,6 +7,7 @@ RepositorySimulator.
 Build a history, publish it, read it::
 
     network = NetworkInMemory()
+    network.configure()                 # the quorum sets how phones weigh encounters
     network.block()                     # authority-2 publishes 20 keys
     network.publish()                   # tiles, bundles, co-signed checkpoint
     data = await network.get("chain/1/checkpoint")
@@ -31,7 +32,7 @@ from cosignal.client.paths import (
     body_path,
     checkpoint_path,
     encode_shards,
-    policy_path,
+    record_path,
     shard_prefix,
 )
 from cosignal.client.sources import MAX_FILE_BYTES
@@ -45,6 +46,7 @@ from cosignal.protocol.checkpoints import (
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, ReportType
 from cosignal.protocol.entries import NO_LEAF, Entry
 from cosignal.protocol.errors import GoneError, NotFoundError, UnavailableError
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.merkle import leaf_hash
 from cosignal.protocol.merkle import root as merkle_root
 from cosignal.protocol.notes import ALG_COSIGNATURE, ALG_ED25519, Note, SignerKey
@@ -57,6 +59,7 @@ from cosignal.protocol.policy import (
 )
 from cosignal.protocol.records import (
     BlockRecord,
+    ConfigurationRecord,
     GenesisRecord,
     Issuer,
     PolicyRecord,
@@ -137,6 +140,7 @@ class NetworkInMemory:
         self._dropped: set[str] = set()
         self._changes: dict[str, Change] = {}
         self.policy = self._policy(1)
+        self.configuration: ConfigurationRecord | None = None
         self.policy_text = self.policy.pinned_text()
         self.pinned: Policy = parse_policy(self.policy_text)
         self.add(sign_record(self.policy, *self._issuers()))
@@ -237,6 +241,17 @@ class NetworkInMemory:
         self.add(sign_record(self.policy, *keys))
         return self.policy
 
+    def configure(
+        self, parameters: ExposureConfiguration | None = None, **envelope: object
+    ) -> ConfigurationRecord:
+        """Order the next configuration, by default with the default parameters."""
+        version = self.configuration.version + 1 if self.configuration else 1
+        self.configuration = ConfigurationRecord(
+            NETWORK, version, parameters or ExposureConfiguration()
+        )
+        self.add(sign_record(self.configuration, *self._issuers()), **envelope)
+        return self.configuration
+
     def next_shard(self) -> str:
         """Seal the shard, publish its end, and begin the next one."""
         old, new = self.shard, str(int(self.shard) + 1)
@@ -270,7 +285,7 @@ class NetworkInMemory:
         note = self.checkpoint(signers)
         self.published[checkpoint_path(shard)] = note
         self.published[SHARDS_PATH] = encode_shards(self.shards)
-        self._publish_policies()
+        self._publish_records()
         return note
 
     def checkpoint(
@@ -369,13 +384,13 @@ class NetworkInMemory:
         more = "".join(f"log {log.key.encode()}\n" for log in logs[1:])
         return more + authorities_policy(logs[0], witnesses).decode()
 
-    def _publish_policies(self) -> None:
+    def _publish_records(self) -> None:
         for entries in self.histories.values():
             for entry in entries:
                 data = entry.split(b"\n\n", 1)[1]
-                record = parse_record(data).record
-                if isinstance(record, PolicyRecord):
-                    self.published[policy_path(record.version)] = data
+                path = record_path(parse_record(data).record)
+                if path is not None:
+                    self.published[path] = data
 
 
 def _signs(member: Authority, signers: Sequence[int] | None) -> bool:

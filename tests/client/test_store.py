@@ -35,8 +35,10 @@ def grown() -> tuple[NetworkInMemory, NetworkInMemory]:
     network.now = NOW
     block = network.block()
     network.revoke(block)
+    network.configure()
     network.next_shard()
     network.block(issuer=3)
+    network.configure()
     network.publish()
     return earlier, network
 
@@ -190,9 +192,9 @@ async def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     network.publish()
     await sync(tmp_path, network)
     path = tmp_path / STATE_PATH
-    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":2', b'"version":3', 1))
 
-    with pytest.raises(MalformedError, match="version 1"):
+    with pytest.raises(MalformedError, match="version 2"):
         await sync(tmp_path, network)
 
 

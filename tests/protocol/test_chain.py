@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +15,10 @@ from cosignal.protocol.errors import (
     StaleError,
     VerificationError,
 )
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.policy import parse_policy
 from cosignal.protocol.records import (
+    ConfigurationRecord,
     GenesisRecord,
     RevocationRecord,
     SealRecord,
@@ -235,6 +239,150 @@ def test_a_policy_version_cannot_be_skipped() -> None:
 
     with pytest.raises(ChainRuleError, match="expected 2, got 3"):
         chain.start().extend(chain.entries)
+
+
+def configuration(
+    version: int, network: str = NETWORK, alert: int = 900
+) -> ConfigurationRecord:
+    parameters = ExposureConfiguration(alert_day_score=alert)
+    return ConfigurationRecord(network, version, parameters)
+
+
+def configured(*versions: int) -> SampleChain:
+    chain = sample(1)
+    for version in versions:
+        chain.add(sign_record(configuration(version), *chain.issuers[:3]))
+    return chain
+
+
+def test_a_chain_without_a_configuration_has_none_in_force() -> None:
+    assert SAMPLE.start().extend(SAMPLE.entries)[0].configuration is None
+
+
+def test_the_newest_configuration_is_in_force_from_its_entry_on() -> None:
+    chain = configured(1, 2)
+    chain.add(chain.block()[0])
+    sizes = range(2, 6)
+
+    versions = [
+        chain.start().extend(chain.entries[:size])[0].configuration for size in sizes
+    ]
+
+    assert [None, *map(configuration, (1, 2, 2))] == versions
+
+
+@pytest.mark.parametrize(
+    ("versions", "what"),
+    [
+        ((2,), "configuration version: expected 1, got 2"),
+        ((1, 1), "configuration version: expected 2, got 1"),
+        ((1, 3), "configuration version: expected 2, got 3"),
+        ((1, 2, 1), "configuration version: expected 3, got 1"),
+    ],
+)
+def test_configuration_versions_have_no_gap_and_never_go_back(
+    versions: tuple[int, ...], what: str
+) -> None:
+    chain = configured(*versions)
+
+    with pytest.raises(ChainRuleError, match=what) as caught:
+        chain.start().extend(chain.entries)
+    assert len(chain.entries) - 1 == caught.value.index
+
+
+def test_a_configuration_of_another_network_is_refused() -> None:
+    chain = sample(1)
+    record = configuration(1, "other.example")
+    chain.add(sign_record(record, *chain.issuers))
+
+    with pytest.raises(ChainRuleError, match=f"network: expected {NETWORK}"):
+        chain.start().extend(chain.entries)
+
+
+def test_a_configuration_needs_the_quorum_in_force() -> None:
+    chain = sample(1)
+    larger = SampleChain(members=7)
+    chain.add(sign_record(larger.policy_record(2), *larger.issuers))
+    for signers in (chain.issuers, larger.issuers[:4]):
+        with pytest.raises(ChainRuleError, match="expected 5 of 7"):
+            chain.start().extend(
+                [
+                    *chain.entries,
+                    unsigned_entry(chain, sign_record(configuration(1), *signers)),
+                ]
+            )
+
+    chain.add(sign_record(configuration(1), *larger.issuers[2:]))
+
+    after = chain.start().extend(chain.entries)[0]
+    assert configuration(1) == after.configuration
+
+
+def test_a_configuration_with_another_parameter_than_was_signed_is_refused() -> None:
+    chain = sample(1)
+    record = sign_record(configuration(1), *chain.issuers)
+    chain.add(record.replace(b"alert-day-score 900", b"alert-day-score 901"))
+
+    with pytest.raises(ChainRuleError, match="expected one that verifies"):
+        chain.start().extend(chain.entries)
+
+
+def test_a_configuration_cannot_begin_a_chain() -> None:
+    chain = SampleChain()
+    chain.entries.clear()
+    chain.add(sign_record(configuration(1), *chain.issuers))
+
+    with pytest.raises(ChainRuleError, match="expected a policy before anything"):
+        chain.start().extend(chain.entries)
+
+
+def test_the_configuration_stays_in_force_in_the_next_shard() -> None:
+    chain = configured(1, 2)
+    chain.add(sign_record(SealRecord(NETWORK, "1"), *chain.issuers))
+    sealed = chain.start().extend(chain.entries)[0]
+    genesis = GenesisRecord(NETWORK, "2", "1", sealed.size, sealed.root())
+    chain.entries = []
+    chain.add(sign_record(genesis, *chain.issuers))
+
+    second, _ = sealed.follow("2").extend(chain.entries)
+
+    assert configuration(2) == second.configuration
+    for version, fits in ((1, False), (2, False), (3, True)):
+        entry = unsigned_entry(
+            chain, sign_record(configuration(version), *chain.issuers)
+        )
+        if fits:
+            assert configuration(3) == second.extend([entry])[0].configuration
+        else:
+            with pytest.raises(ChainRuleError, match="configuration version"):
+                second.extend([entry])
+
+
+def test_a_dump_keeps_the_configuration_in_force() -> None:
+    chain = configured(1, 2)
+    whole = chain.start().extend(chain.entries)[0]
+
+    assert whole == load_chain(dump_chain(whole), SAMPLE.trust)
+
+
+def test_a_dump_of_the_version_without_configurations_is_read() -> None:
+    chain = SAMPLE.start().extend(SAMPLE.entries)[0]
+    dump = json.loads(dump_chain(chain))
+    del dump["configuration"]
+
+    assert chain == load_chain(json.dumps(dump | {"version": 1}).encode(), SAMPLE.trust)
+    for other in ({}, {"version": 3}):
+        with pytest.raises(MalformedError):
+            load_chain(json.dumps(dump | other).encode(), SAMPLE.trust)
+
+
+def test_a_dump_with_another_record_as_configuration_is_malformed() -> None:
+    chain = SAMPLE.start().extend(SAMPLE.entries)[0]
+    dump = json.loads(dump_chain(chain))
+    for text in (SAMPLE.policy.text(), "nonsense", 5):
+        changed = json.dumps(dump | {"configuration": text}).encode()
+        with pytest.raises(MalformedError):
+            load_chain(changed, SAMPLE.trust)
 
 
 def test_a_checkpoint_after_a_policy_change_answers_to_the_new_policy() -> None:

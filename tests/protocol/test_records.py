@@ -4,9 +4,16 @@ from hypothesis import strategies as st
 
 from cosignal.protocol.entries import Entry, parse_entry
 from cosignal.protocol.errors import MalformedError, QuorumError, SignatureInvalidError
+from cosignal.protocol.exposure.configuration import (
+    MAX_DAY_SCORE,
+    MAX_SCORE,
+    MAX_WEIGHT,
+    ExposureConfiguration,
+)
 from cosignal.protocol.notes import Note, parse_note, sign_note
 from cosignal.protocol.records import (
     BlockRecord,
+    ConfigurationRecord,
     GenesisRecord,
     Record,
     RevocationRecord,
@@ -24,6 +31,23 @@ NUMBERS = st.integers(0, 10**12)
 DIGESTS = st.binary(min_size=32, max_size=32)
 REGIONS = st.text("ABCXYZ019-", min_size=1, max_size=8)
 
+
+def tuples(size: int, highest: int) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.tuples(*[st.integers(0, highest)] * size)
+
+
+PARAMETERS = st.builds(
+    ExposureConfiguration,
+    attenuation_weights=tuples(4, MAX_WEIGHT),
+    attenuation_thresholds=st.lists(
+        st.integers(0, 255), min_size=3, max_size=3, unique=True
+    ).map(lambda values: tuple(sorted(values))),
+    alert_day_score=st.integers(1, MAX_DAY_SCORE),
+    days_scores=tuples(8, MAX_SCORE),
+)
+CONFIGURATIONS = st.builds(
+    ConfigurationRecord, WORDS, st.integers(1, 10**12), PARAMETERS
+)
 RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(
         BlockRecord,
@@ -47,6 +71,7 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(SealRecord, WORDS, WORDS),
     st.builds(GenesisRecord, WORDS, WORDS, WORDS, NUMBERS, DIGESTS),
     st.integers(1, 9).map(SAMPLE.policy_record),
+    CONFIGURATIONS,
 )
 
 
@@ -83,7 +108,9 @@ def test_random_bytes_are_malformed(data: bytes) -> None:
 
 
 @given(
-    st.sampled_from(["block", "policy", "revocation", "seal", "genesis"]),
+    st.sampled_from(
+        ["block", "policy", "configuration", "revocation", "seal", "genesis"]
+    ),
     st.text(max_size=80),
 )
 def test_random_text_after_a_tag_is_malformed(kind: str, text: str) -> None:
@@ -179,3 +206,47 @@ def test_a_signature_that_nobody_needs_is_refused(*, again: bool) -> None:
 
     honest = parse_record(record)
     assert verify_record(honest, chain.policy) == honest.record
+
+
+def test_a_configuration_is_verified_by_a_quorum() -> None:
+    record = ConfigurationRecord(NETWORK, 1, ExposureConfiguration())
+    issuers = SAMPLE.issuers
+    verified = [
+        verify_record(parse_record(sign_record(record, *signers)), SAMPLE.policy)
+        for signers in (issuers[:3], issuers[1:], issuers)
+    ]
+
+    assert [record] * 3 == verified
+    with pytest.raises(QuorumError, match="expected 3 of 4 members' signatures, got 2"):
+        verify_record(parse_record(sign_record(record, *issuers[:2])), SAMPLE.policy)
+    with pytest.raises(QuorumError, match="expected a policy before anything else"):
+        verify_record(parse_record(sign_record(record, *issuers)), None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version 1", "version 0"),
+        ("version 1", "version 01"),
+        ("alert-day-score 900", "alert-day-score 0"),
+        ("alert-day-score 900", "alert-day-score 900 "),
+        ("calibration-confidence 0\n", ""),
+        ("duration-thresholds 50 74\n", "duration-thresholds 50 74\n\n"),
+        ("duration-thresholds 50 74\n", "duration-thresholds 50 74"),
+        (f"network {NETWORK}", f"network  {NETWORK}"),
+    ],
+)
+def test_a_configuration_that_is_not_canonical_is_malformed(old: str, new: str) -> None:
+    text = ConfigurationRecord(NETWORK, 1, ExposureConfiguration()).text()
+    changed = text.replace(old, new)
+
+    assert text != changed
+    with pytest.raises(MalformedError):
+        parse_record_text(changed)
+
+
+@given(CONFIGURATIONS, CONFIGURATIONS)
+def test_two_configurations_have_one_text_only_if_they_are_one(
+    first: ConfigurationRecord, second: ConfigurationRecord
+) -> None:
+    assert (first == second) == (first.text() == second.text())

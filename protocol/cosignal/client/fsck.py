@@ -28,7 +28,7 @@ from cosignal.client.paths import (
     body_path,
     checkpoint_path,
     parse_shards,
-    policy_path,
+    record_path,
     shard_prefix,
 )
 from cosignal.client.state import start_state
@@ -38,7 +38,7 @@ from cosignal.protocol.checkpoints import Checkpoint, verify_checkpoint
 from cosignal.protocol.errors import ChainRuleError, CosignalError, MalformedError
 from cosignal.protocol.evidence import parse_evidence
 from cosignal.protocol.policy import Policy
-from cosignal.protocol.records import BlockRecord, PolicyRecord
+from cosignal.protocol.records import BlockRecord
 from cosignal.protocol.tiles import TILE_WIDTH, bundles_between
 
 #: A node stores a body before its record is ordered; this long it may wait.
@@ -188,8 +188,8 @@ class _Audit:
 
     def _check_entry(self, shard: str, entry: VerifiedEntry) -> None:
         record = entry.record
-        if isinstance(record, PolicyRecord):
-            path = policy_path(record.version)
+        path = record_path(record)
+        if path is not None:
             data = self.shelf.read(path)
             if data != entry.record_bytes:
                 problem = (

@@ -13,7 +13,7 @@ What a crash leaves behind, in the order of writing::
 
     sync           what `store` says; the published checkpoints are the old ones
     tiles          some of them; the next run writes the same names again
-    policies       the same
+    records        policies and configurations, the same
     checkpoints    each names files that are there
     shards         a new shard that is complete, but not listed yet
 
@@ -29,7 +29,7 @@ from cosignal.client.paths import (
     SHARDS_PATH,
     checkpoint_path,
     encode_shards,
-    policy_path,
+    record_path,
     shard_prefix,
 )
 from cosignal.client.sources import Source
@@ -37,7 +37,7 @@ from cosignal.client.store import Store
 from cosignal.protocol.errors import FatalError, UnavailableError
 from cosignal.protocol.merkle import leaf_hash
 from cosignal.protocol.merkle import root as merkle_root
-from cosignal.protocol.records import PolicyRecord, parse_record
+from cosignal.protocol.records import parse_record
 from cosignal.protocol.tiles import TILE_WIDTH, Tile, parse_tile, tiles_between
 
 #: Tiles written before their folders are synced; bounds memory, not meaning.
@@ -112,7 +112,7 @@ def publish(store: Store, progress: Progress = silent) -> int:
             )
             done += len(part)
             progress("tiles", done, count)
-    folder.put_all(_policies(store))
+    folder.put_all(_records(store))
     folder.put_all((checkpoint_path(shard), note) for shard, note in notes.items())
     folder.put(SHARDS_PATH, encode_shards(list(notes)))
     for shard, items in tiles.items():
@@ -148,8 +148,8 @@ def _root_of(store: Store, shard: str, tile: Tile) -> bytes:
     return merkle_root(parse_tile(data, TILE_WIDTH))
 
 
-def _policies(store: Store) -> Iterator[tuple[str, bytes]]:
-    for item in store.state.policies:
-        record = parse_record(item.record).record
-        if isinstance(record, PolicyRecord):
-            yield policy_path(record.version), item.record
+def _records(store: Store) -> Iterator[tuple[str, bytes]]:
+    for item in store.state.policies + store.state.configurations:
+        path = record_path(parse_record(item.record).record)
+        if path is not None:
+            yield path, item.record

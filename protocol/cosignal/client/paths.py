@@ -11,6 +11,7 @@ Source: docs/reference/protocol.md, "Static files".
 import re
 
 from cosignal.protocol.errors import MalformedError
+from cosignal.protocol.records import ConfigurationRecord, PolicyRecord, Record
 
 SHARDS_PATH = "chain/shards"
 EVIDENCE_FOLDER = "chain/evidence"
@@ -37,6 +38,25 @@ def body_path(shard: str, commit: bytes) -> str:
 def policy_path(version: int) -> str:
     """A signed policy record."""
     return f"chain/policy/{version}"
+
+
+def configuration_path(version: int) -> str:
+    """A signed configuration record."""
+    return f"chain/configuration/{version}"
+
+
+def record_path(record: Record) -> str | None:
+    """Where a signed record is a file of its own; None for kinds that are not."""
+    if isinstance(record, PolicyRecord):
+        return policy_path(record.version)
+    if isinstance(record, ConfigurationRecord):
+        return configuration_path(record.version)
+    return None
+
+
+def proof_path(shard: str, index: int) -> str:
+    """The proof of an entry; nodes have it, mirrors do not."""
+    return f"chain/{shard}/proof/{index}"
 
 
 def parse_shard(name: str) -> str:

@@ -4,12 +4,14 @@ What this module guarantees:
 
 * `parse_state(encode_state(state), pinned)` is the same state.
 * A state of another network, or one that was cut short, is refused.
+* A state of version 1 is read as well; see `chain_state`.
 * The pinned policy is never read from the file, so whoever can write the folder cannot
   change whom the follower trusts first.
 
 When the file is written is for `store` to say.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +21,8 @@ from cosignal.protocol.chain_state import dump_chain, load_chain
 from cosignal.protocol.errors import MalformedError, RefusedError, UsageError
 from cosignal.protocol.policy import Policy
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+_WITHOUT_CONFIGURATIONS = 1
 
 _ADVICE = "Delete the folder and sync again; nothing in it is irreplaceable."
 
@@ -40,8 +43,8 @@ class EndedShard:
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptedPolicy:
-    """A policy record and where it stands.
+class AdoptedRecord:
+    """A policy or configuration record, and where it stands.
 
     Attributes:
         shard: The shard that holds it.
@@ -63,6 +66,7 @@ class State:
         note: Its newest certified checkpoint; None before the first.
         ended: Shards before it, oldest first.
         policies: All policy records, oldest first.
+        configurations: All configuration records, oldest first.
         revoked: Issuer and commitment of every revocation.
         live: Shard and index of the first entry whose body may still be kept.
     """
@@ -70,7 +74,8 @@ class State:
     chain: Chain
     note: bytes | None = None
     ended: tuple[EndedShard, ...] = ()
-    policies: tuple[AdoptedPolicy, ...] = ()
+    policies: tuple[AdoptedRecord, ...] = ()
+    configurations: tuple[AdoptedRecord, ...] = ()
     revoked: frozenset[tuple[str, bytes]] = frozenset()
     live: tuple[str, int] = (FIRST_SHARD, 0)
 
@@ -105,6 +110,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     policies: list[_Adopted]
     revoked: list[tuple[str, bytes]]
     live: tuple[str, int]
+    configurations: list[_Adopted] = []
 
 
 def start_state(pinned: Policy) -> State:
@@ -153,9 +159,10 @@ def encode_state(state: State) -> bytes:
             msgspec.Raw(dump_chain(state.chain)),
             state.note,
             [_Ended(item.shard, item.size, item.note) for item in state.ended],
-            [_Adopted(item.shard, item.index, item.record) for item in state.policies],
+            _written(state.policies),
             sorted(state.revoked),
             state.live,
+            _written(state.configurations),
         )
     )
 
@@ -171,14 +178,14 @@ def parse_state(data: bytes, pinned: Policy) -> State:
         The state.
 
     Raises:
-        MalformedError: Not a state of this version.
+        MalformedError: Not a state of this version or the one before.
         RefusedError: The state of another network.
     """
     try:
         file = msgspec.json.decode(data, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedError(f"state: {error}", advice=_ADVICE) from None
-    if file.version != STATE_VERSION:
+    if file.version not in (STATE_VERSION, _WITHOUT_CONFIGURATIONS):
         raise MalformedError(
             f"state: expected version {STATE_VERSION}, got {file.version}",
             advice=_ADVICE,
@@ -192,13 +199,26 @@ def parse_state(data: bytes, pinned: Policy) -> State:
     state = State(
         chain,
         file.note,
-        tuple(EndedShard(item.shard, item.size, item.note) for item in file.ended),
-        tuple(
-            AdoptedPolicy(item.shard, item.index, item.record) for item in file.policies
+        ended=tuple(
+            EndedShard(item.shard, item.size, item.note) for item in file.ended
         ),
-        frozenset(file.revoked),
-        file.live,
+        policies=_adopted(file.policies),
+        configurations=_adopted(file.configurations),
+        revoked=frozenset(file.revoked),
+        live=file.live,
     )
+    if bool(file.configurations) != (chain.configuration is not None):
+        raise MalformedError(
+            "state: configurations: expected the one in force", advice=_ADVICE
+        )
     if file.live[0] not in state.shards:
         raise MalformedError("state: live: expected one of its shards", advice=_ADVICE)
     return state
+
+
+def _written(items: Iterable[AdoptedRecord]) -> list[_Adopted]:
+    return [_Adopted(item.shard, item.index, item.record) for item in items]
+
+
+def _adopted(items: Iterable[_Adopted]) -> tuple[AdoptedRecord, ...]:
+    return tuple(AdoptedRecord(item.shard, item.index, item.record) for item in items)

@@ -28,7 +28,7 @@ from typing import Self
 from cosignal.client.folders import PRIVATE, Files
 from cosignal.client.paths import EVIDENCE_FOLDER, body_path, shard_prefix
 from cosignal.client.state import (
-    AdoptedPolicy,
+    AdoptedRecord,
     EndedShard,
     State,
     encode_state,
@@ -43,6 +43,7 @@ from cosignal.protocol.evidence import Evidence
 from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import (
     BlockRecord,
+    ConfigurationRecord,
     PolicyRecord,
     Record,
     RevocationRecord,
@@ -208,11 +209,6 @@ class Store:
         if chain.shard != state.chain.shard:
             end = EndedShard(state.chain.shard, state.chain.size, state.note or b"")
             state = replace(state, ended=(*state.ended, end))
-        policies = tuple(
-            AdoptedPolicy(chain.shard, entry.index, entry.record_bytes)
-            for entry in verified
-            if isinstance(entry.record, PolicyRecord)
-        )
         revoked = _revocations(entry.record for entry in verified)
         blocks = self.blocks + [
             Block(chain.shard, entry.index, entry.time, entry.record, entry.policy)
@@ -224,7 +220,9 @@ class Store:
                 state,
                 chain=chain,
                 note=note,
-                policies=state.policies + policies,
+                policies=state.policies + _adopted(PolicyRecord, chain, verified),
+                configurations=state.configurations
+                + _adopted(ConfigurationRecord, chain, verified),
                 revoked=state.revoked | revoked,
                 live=_first_live(blocks, chain),
             )
@@ -343,6 +341,16 @@ def _path(shard: str, bundle: Bundle) -> str:
 def _first_live(blocks: Sequence[Block], chain: Chain) -> tuple[str, int]:
     first = blocks[0] if blocks else None
     return (first.shard, first.index) if first else (chain.shard, chain.size)
+
+
+def _adopted(
+    kind: type[Record], chain: Chain, verified: Iterable[VerifiedEntry]
+) -> tuple[AdoptedRecord, ...]:
+    return tuple(
+        AdoptedRecord(chain.shard, entry.index, entry.record_bytes)
+        for entry in verified
+        if isinstance(entry.record, kind)
+    )
 
 
 def _revocations(records: Iterable[Record]) -> frozenset[tuple[str, bytes]]:

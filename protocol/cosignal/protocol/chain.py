@@ -1,8 +1,8 @@
 """The chain's verifier: one value that only ever grows by the rules.
 
-A `Chain` knows a shard's size, the compact range over its leaves, its last leaf and the
-policy in force. Each step returns a new value, so that a refused step changes nothing.
-It holds these rules:
+A `Chain` knows a shard's size, the compact range over its leaves, its last leaf, and
+the policy and configuration in force. Each step returns a new value, so that a refused
+step changes nothing. It holds these rules:
 
 1.  Entry i says index i, names the leaf hash of entry i-1, and is not sequenced before
     it.
@@ -12,6 +12,8 @@ It holds these rules:
 3.  Every record is of this network and signed by whom it needs: a block or revocation
     by its issuer, everything else by the quorum.
 4.  Policy versions follow each other one by one; the old quorum and the new sign.
+    Configuration versions follow each other in a row of their own, from 1 on. Both rows
+    go on in the next shard.
 5.  A block's region is its issuer's; it holds at least the policy's minimum of keys;
     its body expires after sequencing, at most one retention (and clock skew) later.
 6.  A seal names its shard, and nothing follows it.
@@ -49,6 +51,7 @@ from cosignal.protocol.merkle import CompactRange, leaf_hash
 from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import (
     BlockRecord,
+    ConfigurationRecord,
     GenesisRecord,
     PolicyRecord,
     Record,
@@ -107,6 +110,7 @@ class Chain:
         shard: The shard's name.
         pinned: The tlog-policy that the verifier started from.
         policy: In force after the last entry; None before the first.
+        configuration: In force after the last entry; None as long as there is none.
         range: Compact range over all leaves.
         last_leaf: Leaf hash of the last entry; 32 zero bytes before the first.
         last_time: Its sequencing time, Unix seconds.
@@ -118,6 +122,7 @@ class Chain:
     shard: str
     pinned: Policy
     policy: PolicyRecord | None = None
+    configuration: ConfigurationRecord | None = None
     range: CompactRange = EMPTY_RANGE
     last_leaf: bytes = NO_LEAF
     last_time: int = 0
@@ -149,6 +154,7 @@ class Chain:
             shard,
             self.pinned,
             self.policy,
+            self.configuration,
             last_time=self.last_time,
             previous=end,
         )
@@ -277,6 +283,7 @@ class Chain:
         chain = replace(
             self,
             policy=policy,
+            configuration=self._configuration_after(record, index),
             last_leaf=leaf,
             last_time=entry.time,
             sealed=isinstance(record, SealRecord),
@@ -328,13 +335,30 @@ class Chain:
             )
 
     def _check_policy(self, record: PolicyRecord, index: int) -> PolicyRecord:
-        expected = 1 if self.policy is None else self.policy.version + 1
-        if record.version != expected:
-            raise ChainRuleError(
-                f"policy version: expected {expected}, got {record.version}",
-                index=index,
-            )
+        _check_version("policy", self.policy, record, index)
         return record
+
+    def _configuration_after(
+        self, record: Record, index: int
+    ) -> ConfigurationRecord | None:
+        if not isinstance(record, ConfigurationRecord):
+            return self.configuration
+        _check_version("configuration", self.configuration, record, index)
+        return record
+
+
+def _check_version(
+    what: str,
+    before: PolicyRecord | ConfigurationRecord | None,
+    record: PolicyRecord | ConfigurationRecord,
+    index: int,
+) -> None:
+    """Rule 4."""
+    expected = 1 if before is None else before.version + 1
+    if record.version != expected:
+        raise ChainRuleError(
+            f"{what} version: expected {expected}, got {record.version}", index=index
+        )
 
 
 def _check_block(

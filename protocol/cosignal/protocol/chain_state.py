@@ -5,20 +5,30 @@ What this module guarantees:
 * `load_chain(dump_chain(chain), pinned)` is the same chain.
 * The pinned policy is never read from the dump: who can write the state folder must not
   be able to change whom the verifier trusts first.
+* A dump of version 1 is read as well. Who wrote it took no configuration records, so
+  its chain holds none.
 
 Source: docs/reference/protocol.md, "Verifier state".
 """
 
 import json
+from typing import TypeVar
 
 from cosignal.protocol.chain import Chain, ShardEnd
 from cosignal.protocol.encoding import encode_base64, parse_hash
 from cosignal.protocol.errors import MalformedError, UsageError
 from cosignal.protocol.merkle import CompactRange
 from cosignal.protocol.policy import Policy
-from cosignal.protocol.records import PolicyRecord, parse_record_text
+from cosignal.protocol.records import (
+    ConfigurationRecord,
+    PolicyRecord,
+    parse_record_text,
+)
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+_WITHOUT_CONFIGURATION = 1
+
+R = TypeVar("R", PolicyRecord, ConfigurationRecord)
 
 #: What reading JSON of another shape raises; JSON may hold Infinity, too.
 _NO_DUMP = (
@@ -41,6 +51,7 @@ def dump_chain(chain: Chain) -> bytes:
             "network": chain.network,
             "shard": chain.shard,
             "policy": chain.policy and chain.policy.text(),
+            "configuration": chain.configuration and chain.configuration.text(),
             "size": chain.size,
             "range": [encode_base64(item) for item in chain.range.hashes],
             "last_leaf": encode_base64(chain.last_leaf),
@@ -62,11 +73,13 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
         The chain.
 
     Raises:
-        MalformedError: Not a dump of this version.
+        MalformedError: Not a dump of this version or the one before.
     """
     try:
         state = json.loads(data)
-        if state["version"] != STATE_VERSION:
+        if state["version"] == _WITHOUT_CONFIGURATION:
+            state["configuration"] = None
+        elif state["version"] != STATE_VERSION:
             raise MalformedError(
                 f"chain state: expected version {STATE_VERSION}, "
                 f"got {state['version']!r}"
@@ -75,7 +88,10 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
             network=str(state["network"]),
             shard=str(state["shard"]),
             pinned=pinned,
-            policy=_load_policy(state["policy"]),
+            policy=_load_record(PolicyRecord, state["policy"], "policy"),
+            configuration=_load_record(
+                ConfigurationRecord, state["configuration"], "configuration"
+            ),
             range=CompactRange(
                 int(state["size"]),
                 tuple(parse_hash(item, "range") for item in state["range"]),
@@ -92,12 +108,12 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
         ) from None
 
 
-def _load_policy(text: str | None) -> PolicyRecord | None:
+def _load_record(kind: type[R], text: str | None, name: str) -> R | None:
     if text is None:
         return None
     record = parse_record_text(text)
-    if not isinstance(record, PolicyRecord):
-        raise MalformedError("chain state: policy: expected a policy record")
+    if not isinstance(record, kind):
+        raise MalformedError(f"chain state: {name}: expected a {name} record")
     return record
 
 

@@ -1,9 +1,11 @@
-"""What a record can say: the five kinds of statement and their texts.
+"""What a record can say: the six kinds of statement and their texts.
 
 ======================== =====================================================
 `BlockRecord`            one authority's batch of diagnosis keys; signed by it
 `PolicyRecord`           members, quorum and parameters; signed by the old
                          quorum and the new one
+`ConfigurationRecord`    by which parameters phones weigh encounters; signed by the
+                         quorum
 `RevocationRecord`       withdraws a block; signed by the authority that issued it
 `SealRecord`             the last entry of a shard; signed by the quorum
 `GenesisRecord`          the first entry of every shard but the first; commits to
@@ -25,6 +27,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from cosignal.protocol.encoding import encode_base64
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.notes import VerifierKey
 from cosignal.protocol.policy import (
     Policy,
@@ -158,6 +161,28 @@ class PolicyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigurationRecord:
+    """By which parameters every phone of the network weighs its encounters.
+
+    Attributes:
+        network: The network's name.
+        version: 1, 2, 3, ...; counted apart from the policy's.
+        parameters: What it sets.
+    """
+
+    network: str
+    version: int
+    parameters: ExposureConfiguration
+
+    def text(self) -> str:
+        """The lines that the quorum signs."""
+        return (
+            f"cosignal/configuration/v1\nnetwork {self.network}\n"
+            f"version {self.version}\n{self.parameters.text()}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RevocationRecord:
     """Withdraws a block; phones drop what they matched in it.
 
@@ -224,7 +249,14 @@ class GenesisRecord:
         )
 
 
-Record = BlockRecord | PolicyRecord | RevocationRecord | SealRecord | GenesisRecord
+Record = (
+    BlockRecord
+    | PolicyRecord
+    | ConfigurationRecord
+    | RevocationRecord
+    | SealRecord
+    | GenesisRecord
+)
 
 
 @lru_cache(maxsize=8)

@@ -23,6 +23,7 @@ from cosignal.protocol.errors import (
     QuorumError,
     SignatureInvalidError,
 )
+from cosignal.protocol.exposure.configuration import parse_configuration
 from cosignal.protocol.notes import (
     ALG_ED25519,
     Note,
@@ -38,6 +39,7 @@ from cosignal.protocol.record_kinds import (
     ONSET_EXACT,
     REVOCATION_REASONS,
     BlockRecord,
+    ConfigurationRecord,
     GenesisRecord,
     Issuer,
     PolicyRecord,
@@ -49,6 +51,7 @@ from cosignal.protocol.record_kinds import (
 __all__ = [
     "MAX_RECORD",
     "BlockRecord",
+    "ConfigurationRecord",
     "GenesisRecord",
     "Issuer",
     "PolicyRecord",
@@ -292,6 +295,13 @@ def _check_policy(record: PolicyRecord) -> None:
             raise MalformedError(f"record: policy: {problem}")
 
 
+def _parse_configuration(lines: _Lines) -> ConfigurationRecord:
+    network, version = lines.word("network"), lines.number("version")
+    if version < 1:
+        raise MalformedError("record: configuration: version: expected 1 or more")
+    return ConfigurationRecord(network, version, parse_configuration(lines.rest))
+
+
 def _parse_revocation(lines: _Lines) -> RevocationRecord:
     record = RevocationRecord(
         lines.word("network"),
@@ -321,6 +331,7 @@ def _parse_genesis(lines: _Lines) -> GenesisRecord:
 _PARSERS: dict[str, Callable[[_Lines], Record]] = {
     "cosignal/block/v1": _parse_block,
     "cosignal/policy/v1": _parse_policy,
+    "cosignal/configuration/v1": _parse_configuration,
     "cosignal/revocation/v1": _parse_revocation,
     "cosignal/seal/v1": _parse_seal,
     "cosignal/genesis/v1": _parse_genesis,
