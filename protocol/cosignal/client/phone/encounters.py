@@ -11,11 +11,15 @@ What this module guarantees:
 What an encounter means is for `alerts`.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
+
+from cosignal.client.follower import Progress, silent
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.sighting_log import COLUMNS, heard_columns
 from cosignal.client.store import Block, Store
@@ -56,6 +60,8 @@ CREATE TABLE encounter_sightings (
 CREATE INDEX encounter_sightings_by_sighting ON encounter_sightings (sighting)
 """
 
+NOTHING: Final = Sightings(b"", np.empty(0, np.int64))
+
 #: Finds hits as `matching.match` does; the app may bring one with threads.
 Matcher = Callable[[KeyColumns, Sightings], list[Hit]]
 
@@ -75,30 +81,41 @@ class Encounter:
     sightings: tuple[Sighting, ...]
 
 
-def find_encounters(database: Database, store: Store, matcher: Matcher = match) -> int:
+async def find_encounters(
+    database: Database,
+    store: Store,
+    matcher: Matcher = match,
+    progress: Progress = silent,
+) -> int:
     """Match every block that was not matched before.
 
+    The matching itself is done in a thread, so that a phone goes on broadcasting.
+
     Args:
-        database: The phone's.
+        database: The phone's; used by the caller's thread only.
         store: What it follows.
         matcher: How to match.
+        progress: Told about it.
 
     Returns:
         How many keys were matched against what this phone heard.
     """
     waiting = _unmatched(database, store)
-    if not waiting:
-        return 0
-    sightings, rows = heard_columns(database)
+    sightings, rows = heard_columns(database) if waiting else (NOTHING, [])
     count = 0
     for first in range(0, len(waiting), BLOCKS_AT_ONCE):
+        part = waiting[first : first + BLOCKS_AT_ONCE]
+        bodies = [
+            (block, parse_body(data))
+            for block in part
+            if (data := store.body(block)) is not None
+        ]
+        found = await asyncio.to_thread(_match_all, matcher, bodies, sightings)
         with database.write():
-            for block in waiting[first : first + BLOCKS_AT_ONCE]:
-                if (data := store.body(block)) is not None:
-                    body = parse_body(data)
-                    hits = matcher(body.columns(), sightings)
-                    _keep(database, block, body, hits, rows)
-                    count += body.count
+            for (block, body), hits in zip(bodies, found, strict=True):
+                _keep(database, block, body, hits, rows)
+                count += body.count
+        progress("matching", first + len(part), len(waiting))
     return count
 
 
@@ -146,6 +163,12 @@ def _unmatched(database: Database, store: Store) -> list[Block]:
     rows = database.read("SELECT shard, block FROM matched_blocks")
     known = {(shard, block) for shard, block in rows}
     return [item for item in store.blocks if (item.shard, item.index) not in known]
+
+
+def _match_all(
+    matcher: Matcher, bodies: Sequence[tuple[Block, Body]], sightings: Sightings
+) -> list[list[Hit]]:
+    return [matcher(body.columns(), sightings) for _, body in bodies]
 
 
 def _keep(

@@ -4,7 +4,7 @@ What this module guarantees:
 
 * A mirror that lies, stalls, lags or lacks files costs time, never trust: the next one
   is asked, and what was verified so far stays.
-* Nobody is asked for longer than `PATIENCE_SECONDS` a file.
+* A `PatientSource` is not waited for without end.
 * A mirror that withholds news is passed over for one that has them: when the quorum's
   newest word is older than it signs without news, another mirror is asked as well.
 * Mirrors that failed are asked last, until they serve again.
@@ -82,7 +82,7 @@ class MirrorsSynced:
 class PatientSource:
     """A source that is not waited for without end."""
 
-    def __init__(self, source: Source, seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, source: Source, seconds: float) -> None:
         """Ask `source`, and give up on a file after so many seconds."""
         self._source = source
         self._seconds = seconds
@@ -136,9 +136,7 @@ async def sync_from_mirrors(
         raise UsageError("mirrors: expected one or more, got none")
     attempts: list[Attempt] = []
     for mirror in _in_order(database, mirrors):
-        follower = Follower(
-            store, PatientSource(mirror), regions=regions, progress=progress
-        )
+        follower = Follower(store, mirror, regions=regions, progress=progress)
         attempt = await _try(follower, mirror.name, now)
         attempts.append(attempt)
         _remember(database, attempt, now)

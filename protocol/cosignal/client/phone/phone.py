@@ -1,0 +1,306 @@
+"""A phone, as an app embeds it.
+
+What this module guarantees:
+
+* Everything the phone knows is one SQLite file; `delete_everything` overwrites it.
+* Any call may be interrupted, the process killed between any two steps: opened again,
+  the phone goes on from what it had.
+* Sightings and encounters never leave the phone; nothing is logged.
+
+An app gives it three things: radio events, the time, and mirrors to read from; and it
+shows a person what `news` says. See docs/how-to/embed-the-client.md.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cosignal.client.configurations import (
+    EntryProof,
+    StandingConfiguration,
+    configuration_in_force,
+    configurations,
+    prove,
+)
+from cosignal.client.follower import Progress, silent
+from cosignal.client.phone import (
+    alerts,
+    broadcast,
+    encounters,
+    files,
+    mirrors,
+    own_keys,
+    sighting_log,
+    timekeeping,
+)
+from cosignal.client.phone.alerts import Alert, News, Place
+from cosignal.client.phone.assessment import Assessment, assess
+from cosignal.client.phone.broadcast import Broadcast
+from cosignal.client.phone.database import Database
+from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
+from cosignal.client.phone.own_keys import Entropy
+from cosignal.client.phone.sighting_log import Heard, Scanned
+from cosignal.client.sources import Source
+from cosignal.client.store import Store
+from cosignal.protocol.errors import RefusedError, UsageError
+from cosignal.protocol.exposure.metadata import Metadata
+from cosignal.protocol.exposure.summaries import DailySummary
+from cosignal.protocol.exposure.windows import ExposureWindow
+from cosignal.protocol.matching import match
+from cosignal.protocol.policy import Policy
+
+#: Every table of the file.
+SCHEMAS: Final = (
+    files.SCHEMA,
+    timekeeping.SCHEMA,
+    own_keys.SCHEMA,
+    broadcast.SCHEMA,
+    sighting_log.SCHEMA,
+    mirrors.SCHEMA,
+    encounters.SCHEMA,
+    alerts.SCHEMA,
+)
+#: A clock that is off by more makes a phone that nobody recognises, seconds.
+MAX_CLOCK_ERROR: Final = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSynced:
+    """What a sync did.
+
+    Attributes:
+        chain: What was fetched, and from whom.
+        keys: How many published keys were matched.
+        clock_error: Seconds by which this phone's clock is certainly behind the time
+            that a quorum signed; 0 if it may be right.
+        news: What the person is to be told.
+    """
+
+    chain: MirrorsSynced
+    keys: int
+    clock_error: int
+    news: News
+
+
+class Phone:
+    """One person's phone; use it in `with`, by one thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        pinned: Policy,
+        *,
+        entropy: Entropy,
+        regions: AbstractSet[str] | None = None,
+        matcher: encounters.Matcher = match,
+    ) -> None:
+        """Open the phone's file, or make it.
+
+        Args:
+            path: The file; its folder must exist.
+            pinned: The network's policy file, part of the app.
+            entropy: Gives random bytes; `os.urandom`, or a test's.
+            regions: Whose keys to download; None for all.
+            matcher: How to match; bring one with threads, or `matching.match`.
+
+        Raises:
+            RefusedError: Another process holds it, or it is of another network.
+            MalformedError: What it says of the chain is damaged.
+            FatalError: It cannot be opened, or is damaged.
+        """
+        self._entropy = entropy
+        self._regions = regions
+        self._matcher = matcher
+        self._syncing = asyncio.Lock()
+        self._database = Database(path, SCHEMAS)
+        try:
+            self._store = Store(files.DatabaseFiles(self._database), pinned)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Give the phone."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes open the file."""
+        self._database.close()
+
+    # Radio -------------------------------------------------------------------------
+
+    def broadcast(self, metadata: Metadata, now: int) -> Broadcast:
+        """Say what to advertise now, and until when.
+
+        Args:
+            metadata: Transmit power of this kind of phone.
+            now: Unix seconds.
+
+        Returns:
+            20 bytes of service data; change the Bluetooth address with them.
+        """
+        _check_time(now)
+        return broadcast.current_broadcast(self._database, metadata, now, self._entropy)
+
+    def hear(self, heard: Iterable[Heard], now: int) -> Scanned:
+        """Write down what a scan heard; call it after empty scans, too.
+
+        Args:
+            heard: Every broadcast of the service.
+            now: When the scan ended, Unix seconds.
+
+        Returns:
+            What was kept, and why the rest was not.
+        """
+        _check_time(now)
+        return sighting_log.keep_scan(self._database, heard, now)
+
+    # Chain -------------------------------------------------------------------------
+
+    async def sync(
+        self,
+        sources: Sequence[Source],
+        now: int,
+        *,
+        progress: Progress = silent,
+        patience: float = mirrors.PATIENCE_SECONDS,
+    ) -> PhoneSynced:
+        """Catch up with the chain, match what is new, and find out whom to tell.
+
+        Args:
+            sources: Mirrors in the order of preference.
+            now: Unix seconds.
+            progress: Told about long work.
+            patience: How long to wait for one file, seconds.
+
+        Returns:
+            What was done.
+
+        Raises:
+            CosignalError: No mirror served; what was verified before stays.
+        """
+        _check_time(now)
+        async with self._syncing:
+            chain = await sync_from_mirrors(
+                self._database,
+                self._store,
+                [mirrors.PatientSource(source, patience) for source in sources],
+                now,
+                regions=self._regions,
+                progress=progress,
+            )
+            behind = chain.synced.certified.fresh_time - now
+            if abs(behind) <= timekeeping.MAX_SILENCE:
+                timekeeping.confirm_time(self._database, now)
+            keys = await encounters.find_encounters(
+                self._database, self._store, self._matcher, progress
+            )
+            self.tidy(now)
+            self._update_alerts(now)
+        error = behind if behind > MAX_CLOCK_ERROR else 0
+        return PhoneSynced(chain, keys, error, self.news())
+
+    def tidy(self, now: int) -> None:
+        """Erase what is too old; a phone that does not sync calls it daily.
+
+        Args:
+            now: Unix seconds.
+        """
+        surely = timekeeping.time_to_erase_by(self._database, now)
+        own_keys.erase_old_keys(self._database, surely)
+        sighting_log.erase_old_sightings(self._database, surely)
+        self._store.erase_expired(surely)
+        encounters.forget_expired(self._database, self._store)
+
+    # Results -----------------------------------------------------------------------
+
+    @property
+    def configuration(self) -> StandingConfiguration | None:
+        """By which encounters are weighed; None while the network has set none."""
+        return configuration_in_force(self._store.state)
+
+    def alerts(self) -> list[Alert]:
+        """All alerts of the last 15 days, withdrawn ones included, newest first."""
+        return alerts.alerts(self._database)
+
+    def news(self) -> News:
+        """What the person has not been told yet."""
+        return alerts.news(self._database)
+
+    def mark_told(self) -> None:
+        """Remember that the person was told all news; call it after showing them."""
+        alerts.mark_told(self._database)
+
+    def daily_summaries(self, now: int) -> tuple[DailySummary, ...]:
+        """Sum up the encounters of each day; empty without a configuration."""
+        current = self.configuration
+        return self._assess(now, current).summaries if current else ()
+
+    def exposure_windows(self, now: int) -> tuple[ExposureWindow, ...]:
+        """All windows, in random order; empty without a configuration."""
+        current = self.configuration
+        return self._assess(now, current).windows(self._entropy) if current else ()
+
+    def prove(self, alert: Alert) -> EntryProof:
+        """Prove offline by which parameters an alert was raised.
+
+        Args:
+            alert: From `alerts`.
+
+        Returns:
+            The entry of its configuration, and the proof that a quorum certified it;
+            `configurations.verify_configuration` checks both.
+        """
+        return prove(self._store, alert.ground.shard, alert.ground.index)
+
+    # Deletion ----------------------------------------------------------------------
+
+    def delete_everything(self) -> None:
+        """Overwrite and remove all that this phone knows; it is closed then.
+
+        Raises:
+            RefusedError: A sync is under way.
+        """
+        if self._syncing.locked():
+            raise RefusedError(
+                "phone: expected no sync under way",
+                advice="Cancel it, or wait for it, and delete then.",
+            )
+        self._database.destroy()
+
+    def _update_alerts(self, now: int) -> None:
+        live = {(item.shard, item.index) for item in self._store.blocks}
+
+        def is_live(place: Place) -> bool:
+            return (place.shard, place.index) in live
+
+        alerts.update_alerts(
+            self._database,
+            configurations(self._store.state),
+            partial(self._assess, now),
+            is_live,
+            now,
+        )
+
+    def _assess(self, now: int, by: StandingConfiguration) -> Assessment:
+        found = encounters.encounters(self._database, self._store)
+        return assess(found, self._store.revoked, by.record.parameters, now)
+
+
+def _check_time(now: int) -> None:
+    if now < 0:
+        raise UsageError(f"now: expected Unix seconds, got {now}")
