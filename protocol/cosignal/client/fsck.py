@@ -35,10 +35,21 @@ from cosignal.client.state import start_state
 from cosignal.protocol.blocks import verify_body
 from cosignal.protocol.chain import Chain, VerifiedEntry
 from cosignal.protocol.checkpoints import Checkpoint, verify_checkpoint
-from cosignal.protocol.errors import ChainRuleError, CosignalError, MalformedError
+from cosignal.protocol.errors import (
+    ChainRuleError,
+    CosignalError,
+    MalformedError,
+    VerificationError,
+)
 from cosignal.protocol.evidence import parse_evidence
 from cosignal.protocol.policy import Policy
-from cosignal.protocol.records import BlockRecord
+from cosignal.protocol.records import (
+    BlockRecord,
+    ConfigurationRecord,
+    PolicyRecord,
+    parse_record,
+    verify_record,
+)
 from cosignal.protocol.tiles import TILE_WIDTH, bundles_between
 
 #: A node stores a body before its record is ordered; this long it may wait.
@@ -47,6 +58,8 @@ YOUNG_SECONDS = 3_600
 MISSING_BUNDLES = 4_096
 #: Clocks differ, and a sweep takes its time.
 ERASE_GRACE_SECONDS = 600
+#: Folders of `paths.record_path`, below `chain`.
+_RECORDS = ("policy", "configuration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ def audit(root: Path, pinned: Policy, now: int, progress: Progress = silent) -> 
     Raises:
         UsageError: The policy is not a network's first.
     """
-    return _Audit(Shelf(root), now, progress).run(start_state(pinned).chain)
+    return _Audit(Shelf(root), now, progress, start_state(pinned).chain).run()
 
 
 @dataclass
@@ -91,6 +104,8 @@ class _Audit:
     shelf: Shelf
     now: int
     progress: Progress
+    #: The chain as far as it was checked.
+    last: Chain
     trees: dict[str, TreeAudit] = field(default_factory=dict)
     #: Expiry of each body by path.
     expires: dict[str, int] = field(default_factory=dict)
@@ -100,14 +115,15 @@ class _Audit:
     #: Whether every entry was read, so that a file can be said to be named by none.
     whole: bool = True
 
-    def run(self, chain: Chain) -> Audit:
+    def run(self) -> Audit:
+        chain = self.last
         for shard in self._shards(chain):
             if shard != chain.shard:
                 if not chain.sealed:
                     self.shelf.report(SHARDS_PATH, f"shard {chain.shard} is not sealed")
                     break
                 chain = chain.follow(shard)
-            chain = self._check_shard(chain)
+            chain = self.last = self._check_shard(chain)
         ahead = tuple(self._check_strays())
         return Audit(
             dict(sorted(self.shelf.faults.items())),
@@ -236,13 +252,32 @@ class _Audit:
                 self._check_evidence(path)
             elif tree and rest.startswith("tile/"):
                 return tree.check_stray(rest)
-            elif tree and rest.startswith("body/") and self._is_young(path):
+            elif (tree and rest.startswith("body/") and self._is_young(path)) or (
+                shard in _RECORDS and self._is_next_record(path)
+            ):
                 return True
             elif self.whole:
                 self.shelf.report(path, "named by nothing on the chain")
         except MalformedError as error:
             self.shelf.report(path, str(error))
         return False
+
+    def _is_next_record(self, path: str) -> bool:
+        """Whether it is a policy or configuration that follows the ones in force."""
+        signed = parse_record((self.shelf.root / path).read_bytes())
+        try:
+            record = verify_record(signed, self.last.policy)
+        except VerificationError:
+            return False
+        known: PolicyRecord | ConfigurationRecord | None = None
+        if isinstance(record, PolicyRecord):
+            known = self.last.policy
+        elif isinstance(record, ConfigurationRecord):
+            known = self.last.configuration
+        else:
+            return False
+        newer = known is None or record.version > known.version
+        return newer and path == record_path(record)
 
     def _is_young(self, path: str) -> bool:
         return (self.shelf.root / path).stat().st_mtime > self.now - YOUNG_SECONDS

@@ -125,8 +125,7 @@ async def _ledger(app: web.Application) -> AsyncIterator[None]:
         app[CONFIG],
         app[DATABASE],
         app[FILES],
-        app[TRUST].policy,
-        app[TRUST].genesis,
+        app[TRUST],
         app[CLOCK],
         app[ENTROPY],
     )

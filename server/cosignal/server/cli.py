@@ -22,7 +22,7 @@ from cosignal.client.sources import reason
 from cosignal.protocol.errors import CosignalError, RefusedError, UsageError
 from cosignal.server import logs
 from cosignal.server.clock import system_clock, system_entropy
-from cosignal.server.commands import demo, fsck, keys, mirror, verify, watch
+from cosignal.server.commands import demo, fsck, keys, mirror, record, verify, watch
 from cosignal.server.commands.lifeline import follow_stdin
 from cosignal.server.commands.terminal import (
     EXIT_FALSE,
@@ -47,6 +47,7 @@ code_app = typer.Typer(help="Verification codes.", no_args_is_help=True)
 app.add_typer(network_app, name="network")
 app.add_typer(code_app, name="code")
 app.add_typer(keys.app, name="keys")
+app.add_typer(record.app, name="record")
 app.command("demo")(demo.command)
 app.command("verify")(verify.command)
 app.command("watch")(watch.command)
@@ -97,11 +98,17 @@ def network_new(
         seal_seconds=seal_seconds,
     )
     configs = write_network(folder, plan, system_entropy)
+    configuration = folder / "configuration"
     say(
-        [f"policy  {folder / 'policy'}", *(f"node    {path}" for path in configs)],
+        [
+            f"policy         {folder / 'policy'}",
+            f"configuration  {configuration}",
+            *(f"node           {path}" for path in configs),
+        ],
         {
             "network": network,
             "policy": str(folder / "policy"),
+            "configuration": str(configuration),
             "configs": [str(path) for path in configs],
             "nodes": list(plan.urls),
         },

@@ -53,6 +53,10 @@ class Node(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     #: File of the first policy record, as all authorities signed it. Required. It is
     #: checked against `policy`, so it can only be missing, not false.
     genesis: Path
+    #: File of the first configuration record, as a quorum signed it. Default none.
+    #: Only the node that sequences needs it, to order it once, after the genesis. It
+    #: is checked against `genesis`; who can write it can withhold it.
+    configuration: Path | None = None
     #: Address and port to listen on. Default loopback only. Opening it further shows
     #: the issuing API to that network.
     listen: Listen = "127.0.0.1:8081"
@@ -298,6 +302,8 @@ def _check_files(config: Config) -> None:
         _check_file(config.tls.certificate, "tls.certificate")
     _check_file(config.node.policy, "node.policy")
     _check_file(config.node.genesis, "node.genesis")
+    if config.node.configuration is not None:
+        _check_file(config.node.configuration, "node.configuration")
 
 
 def _check_file(path: Path, field: str) -> None:

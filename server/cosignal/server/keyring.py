@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cosignal.protocol.errors import CosignalError, MalformedError, RefusedError
 from cosignal.protocol.keys import SignerKey, parse_signer_key
 from cosignal.protocol.policy import Policy, parse_policy
-from cosignal.protocol.record_kinds import PolicyRecord
+from cosignal.protocol.record_kinds import ConfigurationRecord, PolicyRecord
 from cosignal.protocol.records import parse_record, verify_record
 from cosignal.server.config import Config, read_secret
 
@@ -33,11 +33,14 @@ class Trust:
         policy: The pinned tlog-policy.
         genesis: Record 0 of shard 1, byte for byte.
         record: What it says: the network's first policy.
+        configuration: The record that the log continues with; None where the network
+            has no configuration yet, or this node need not know.
     """
 
     policy: Policy
     genesis: bytes
     record: PolicyRecord
+    configuration: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,13 @@ class Keyring:
 
 
 def load_trust(config: Config) -> Trust:
-    """Read the pinned policy and the first policy record.
+    """Read the pinned policy and the records that the network begins with.
 
     Args:
         config: The node's configuration.
 
     Returns:
-        Both, checked against each other.
+        All, checked against each other.
 
     Raises:
         RefusedError: A file is malformed, unsigned, or of another network.
@@ -87,7 +90,7 @@ def load_trust(config: Config) -> Trust:
         )
     _match("node.genesis: network", config.node.network, record.network)
     _match("node.genesis: policy", policy, record.trust)
-    return Trust(policy, genesis, record)
+    return Trust(policy, genesis, record, _first_configuration(config, record))
 
 
 def load_keyring(config: Config, trust: Trust) -> Keyring:
@@ -105,7 +108,7 @@ def load_keyring(config: Config, trust: Trust) -> Keyring:
             that the policy names for this authority.
     """
     name = config.node.name
-    issuer = _signer(config.keys.issuer, "keys.issuer")
+    issuer = load_issuer(config)
     cosigner = _signer(config.keys.cosigner, "keys.cosigner")
     log = _signer(config.keys.log, "keys.log") if config.keys.log else None
     member = trust.record.issuer(name)
@@ -116,6 +119,34 @@ def load_keyring(config: Config, trust: Trust) -> Keyring:
         logs = {item.key.name: item.key for item in trust.policy.logs}
         _match("keys.log", logs.get(log.name), log.verifier)
     return Keyring(issuer, cosigner, log, _certificate_key(config), _codes_key(config))
+
+
+def load_issuer(config: Config) -> SignerKey:
+    """Read a node's issuing key alone; whose it is, is for the caller to check.
+
+    Raises:
+        RefusedError: The key is missing, malformed or readable by others.
+    """
+    return _signer(config.keys.issuer, "keys.issuer")
+
+
+def _first_configuration(config: Config, policy: PolicyRecord) -> bytes | None:
+    path, field_name = config.node.configuration, "node.configuration"
+    if path is None:
+        return None
+    data = path.read_bytes()
+    try:
+        record = verify_record(parse_record(data), policy)
+    except CosignalError as error:
+        raise _refused(field_name, error) from error
+    if not isinstance(record, ConfigurationRecord) or record.version != 1:
+        raise RefusedError(
+            f"{field_name}: expected configuration version 1, got another record",
+            advice="Name the one that the network begins with; later ones come onto "
+            "the chain by `cosignal record submit`.",
+        )
+    _match(f"{field_name}: network", policy.network, record.network)
+    return data
 
 
 def _signer(path: Path, field_name: str) -> SignerKey:

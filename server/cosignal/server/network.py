@@ -1,4 +1,4 @@
-"""Found a network: keys, pinned policy, first policy record, one folder a node.
+"""Found a network: keys, pinned policy, first records, one folder a node.
 
 What this module guarantees:
 
@@ -15,7 +15,7 @@ import os
 import shutil
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,9 +27,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cosignal.protocol.errors import RefusedError, UsageError
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.keys import ALG_COSIGNATURE, ALG_ED25519, SignerKey
 from cosignal.protocol.policy import Log, Witness, authorities_policy
-from cosignal.protocol.record_kinds import ONSET_CLASS, Issuer, PolicyRecord
+from cosignal.protocol.record_kinds import (
+    ONSET_CLASS,
+    ConfigurationRecord,
+    Issuer,
+    PolicyRecord,
+)
 from cosignal.protocol.records import sign_record
 from cosignal.server.clock import Entropy
 
@@ -53,6 +59,8 @@ class NetworkPlan:
         retention_days: How long bodies live.
         minimum: Fewest keys in a block.
         seal_seconds: Time between blocks.
+        parameters: What phones weigh by at the start; None to found a network without
+            a configuration, whose phones raise no alerts until there is one.
     """
 
     network: str
@@ -61,6 +69,9 @@ class NetworkPlan:
     retention_days: int = 14
     minimum: int = 50
     seal_seconds: int = 60
+    parameters: ExposureConfiguration | None = field(
+        default_factory=ExposureConfiguration
+    )
 
     @classmethod
     def on_loopback(
@@ -133,10 +144,14 @@ def _write(folder: Path, plan: NetworkPlan, entropy: Entropy) -> None:
     ]
     policy = authorities_policy(Log(log.verifier, plan.urls[0]), witnesses)
     first = _first_policy(plan, authorities, policy)
-    genesis = sign_record(first, *(item.issuer for item in authorities))
+    issuers = [item.issuer for item in authorities]
     folder.mkdir(parents=True)
     (folder / "policy").write_bytes(first.pinned_text())
-    (folder / "genesis").write_bytes(genesis)
+    (folder / "genesis").write_bytes(sign_record(first, *issuers))
+    if plan.parameters is not None:
+        configuration = ConfigurationRecord(plan.network, 1, plan.parameters)
+        signed = sign_record(configuration, *issuers)
+        (folder / "configuration").write_bytes(signed)
     for number, authority in enumerate(authorities):
         _write_node(
             folder / authority.name,
@@ -225,7 +240,7 @@ def _config(
     keys: Sequence[str],
     digests: dict[str, str],
 ) -> str:
-    node = {
+    node: dict[str, object] = {
         "name": name,
         "network": plan.network,
         "listen": plan.listen[number],
@@ -234,8 +249,10 @@ def _config(
         "policy": "../policy",
         "genesis": "../genesis",
     }
+    if number == 0 and plan.parameters is not None:
+        node["configuration"] = "../configuration"
     tables: list[tuple[str, dict[str, object]]] = [
-        ("[node]", {**node}),
+        ("[node]", node),
         ("[keys]", {key: f"keys/{key}.key" for key in keys}),
         ("[intake]", {"health_authority_id": f"{name}.{plan.network}"}),
         ("[sealing]", {"interval_seconds": plan.seal_seconds}),

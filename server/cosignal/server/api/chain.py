@@ -12,6 +12,7 @@ Source: c2sp.org/tlog-tiles, c2sp.org/tlog-proof.
 
 from aiohttp import hdrs, web
 
+from cosignal.client.paths import configuration_path, policy_path
 from cosignal.protocol.errors import GoneError, MalformedError
 from cosignal.protocol.proofs import Proof
 from cosignal.protocol.tiles import parse_tile_path
@@ -98,14 +99,28 @@ async def shards(request: web.Request) -> web.Response:
 
 async def policy(request: web.Request) -> web.Response:
     """The newest policy record that a published checkpoint holds."""
-    policies = request.app[LEDGER].holdings.policies
-    return await _policy(request, policies.newest, immutable=False)
+    newest = request.app[LEDGER].holdings.policies.newest_policy
+    path = policy_path(newest) if newest else None
+    return await _record(request, path, "policy", immutable=False)
 
 
 async def policy_version(request: web.Request) -> web.Response:
     """One version of the policy, as its signers signed it."""
-    version = int(request.match_info["version"])
-    return await _policy(request, version, immutable=True)
+    path = policy_path(int(request.match_info["version"]))
+    return await _record(request, path, "policy", immutable=True)
+
+
+async def configuration(request: web.Request) -> web.Response:
+    """The newest configuration record that a published checkpoint holds."""
+    newest = request.app[LEDGER].holdings.policies.newest_configuration
+    path = configuration_path(newest) if newest else None
+    return await _record(request, path, "configuration", immutable=False)
+
+
+async def configuration_version(request: web.Request) -> web.Response:
+    """One version of the configuration, as its signers signed it."""
+    path = configuration_path(int(request.match_info["version"]))
+    return await _record(request, path, "configuration", immutable=True)
 
 
 async def evidence_list(request: web.Request) -> web.Response:
@@ -124,17 +139,13 @@ async def evidence(request: web.Request) -> web.Response:
     return _answer(request, file, TEXT_UTF8, YEAR_SECONDS, immutable=True)
 
 
-async def _policy(
-    request: web.Request, version: int, *, immutable: bool
+async def _record(
+    request: web.Request, path: str | None, what: str, *, immutable: bool
 ) -> web.Response:
-    ledger = request.app[LEDGER]
-    file = (
-        await ledger.holdings.public.read(ledger.holdings.policies.path(version))
-        if version
-        else None
-    )
+    public = request.app[LEDGER].holdings.public
+    file = await public.read(path) if path else None
     if file is None:
-        raise _absent("policy", "Versions count from 1.")
+        raise _absent(what, f"GET /chain/{what} is the newest; versions count from 1.")
     seconds = YEAR_SECONDS if immutable else MOMENT_SECONDS
     return _answer(request, file, TEXT_UTF8, seconds, immutable=immutable)
 
@@ -218,6 +229,20 @@ ROUTES = (
         "/chain/policy/{version:[1-9][0-9]{0,8}}",
         policy_version,
         "One version of the policy.",
+        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
+    ),
+    Route(
+        "GET",
+        "/chain/configuration",
+        configuration,
+        "The configuration record in force: how phones weigh encounters.",
+        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
+    ),
+    Route(
+        "GET",
+        "/chain/configuration/{version:[1-9][0-9]{0,8}}",
+        configuration_version,
+        "One version of the configuration.",
         {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
     ),
     Route(

@@ -20,11 +20,11 @@ from aiohttp import web
 
 from cosignal.protocol.errors import FatalError
 from cosignal.protocol.notes import Note
-from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import PolicyRecord
 from cosignal.server.app_keys import KEYRING
 from cosignal.server.clock import Clock, Entropy
 from cosignal.server.config import Config
+from cosignal.server.keyring import Trust
 from cosignal.server.ledger import parts
 from cosignal.server.ledger.clock_check import ClockCheck
 from cosignal.server.ledger.known_keys import KnownKeys
@@ -201,7 +201,8 @@ class Ledger:
     async def _open_log(self) -> None:
         if self.sequencer is not None:
             await self.sequencer.ready.wait()
-            await self.sequencer.open_log(self._means.genesis)
+            trust = self._means.trust
+            await self.sequencer.open_log(trust.genesis, trust.configuration)
 
     async def _seal(self) -> None:
         """Seal on the timer."""
@@ -233,8 +234,7 @@ async def start(  # noqa: PLR0917 - the composition root hands over what it has
     config: Config,
     database: Database,
     files: DurableFiles,
-    policy: Policy,
-    genesis: bytes,
+    trust: Trust,
     clock: Clock,
     entropy: Entropy,
 ) -> Ledger:
@@ -245,8 +245,7 @@ async def start(  # noqa: PLR0917 - the composition root hands over what it has
         config: The node's configuration.
         database: Open.
         files: The public folder.
-        policy: The pinned tlog-policy.
-        genesis: The first policy record.
+        trust: Whom the network believes, and the records that it begins with.
         clock: Gives Unix seconds.
         entropy: Gives random bytes.
 
@@ -267,8 +266,7 @@ async def start(  # noqa: PLR0917 - the composition root hands over what it has
             keyring=app[KEYRING],
             database=database,
             files=files,
-            policy=policy,
-            genesis=genesis,
+            trust=trust,
             session=session,
             clock=clock,
             entropy=entropy,

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from cosignal.protocol.chain import FIRST_SHARD, Chain
-from cosignal.protocol.policy import Policy
 from cosignal.server.clock import Clock, Entropy
 from cosignal.server.config import Config
-from cosignal.server.keyring import Keyring
+from cosignal.server.keyring import Keyring, Trust
 from cosignal.server.ledger.bodies import Bodies
 from cosignal.server.ledger.evidence import EvidenceFolder
 from cosignal.server.ledger.peers import PeerCalls
@@ -28,8 +27,7 @@ class Means:
         keyring: Its secrets.
         database: Open.
         files: The public folder.
-        policy: The pinned tlog-policy.
-        genesis: The first policy record.
+        trust: Whom the network believes, and the records that it begins with.
         session: For calls to other nodes; the ledger closes it.
         clock: Gives Unix seconds.
         entropy: Gives random bytes.
@@ -40,8 +38,7 @@ class Means:
     keyring: Keyring
     database: Database
     files: DurableFiles
-    policy: Policy
-    genesis: bytes
+    trust: Trust
     session: aiohttp.ClientSession
     clock: Clock
     entropy: Entropy
@@ -64,7 +61,7 @@ class Means:
 
     def start(self) -> Chain:
         """The empty chain."""
-        return Chain.start(self.config.node.network, self.shard, self.policy)
+        return Chain.start(self.config.node.network, self.shard, self.trust.policy)
 
     def calls(self) -> PeerCalls:
         """Calls to the other nodes."""
@@ -78,7 +75,7 @@ class Holdings:
         tree: Entries and hashes.
         bodies: Body files.
         evidence: Files against those who told two stories.
-        policies: The policy versions published.
+        policies: The versions of policy and configuration published.
         public: The public folder, from memory.
     """
 

@@ -11,8 +11,8 @@ What this module guarantees:
 The order of one publication, and what a crash between two steps leaves:
 
 1. Verify, and compare with the tree of this node; nothing is written.
-2. Write tiles, bundles and policies of that size. A crash leaves files that no
-   checkpoint names.
+2. Write tiles, bundles, policies and configurations of that size. A crash leaves files
+   that no checkpoint names.
 3. Replace the checkpoint. A crash before it leaves the old one, which is still true.
 """
 

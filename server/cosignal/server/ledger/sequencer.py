@@ -162,16 +162,30 @@ class Sequencer:
             # Another request may have brought the same record during the search.
             waiting = self._present.get(record)
         if waiting is None:
-            waiting = self._check(record, body)
-            self._present[record] = waiting
-            waiting.answer.add_done_callback(lambda _: self._present.pop(record, None))
+            waiting = self._admit(self._check(record, body))
             await self._steps.run(self._join(waiting))
         return await asyncio.shield(waiting.answer)
 
-    async def open_log(self, genesis: bytes) -> None:
-        """Order the first policy record, should the log still be empty."""
+    async def open_log(self, genesis: bytes, configuration: bytes | None) -> None:
+        """Order what a network begins with, should the log not hold it yet.
+
+        Both records of a new log are one transaction, so whoever reads finds both.
+
+        Args:
+            genesis: The first policy record.
+            configuration: The first configuration; None where the network has none yet.
+        """
         if self.log.size == 0:
-            await self.submit(genesis, b"")
+            records = [genesis, configuration] if configuration else [genesis]
+            self._clocks.check(self._clock(), None)
+            batch = [self._admit(self._unchecked(record)) for record in records]
+            await self._steps.run(self._begin(batch))
+        elif configuration is not None and self.log.chain.configuration is None:
+            try:
+                await self.submit(configuration, b"")
+            except VerificationError as error:
+                # It was made for the first policy, and another one is in force.
+                _log.warning("first_configuration_refused", error=error)
 
     def about_to_order(self, commit: bytes) -> bool:
         """Whether a record that commits to this body is on its way into the log."""
@@ -247,6 +261,25 @@ class Sequencer:
         elif body:
             raise MalformedError("body: expected none with a record of this kind")
         return _Waiting(data, record, body, policy, now)
+
+    def _unchecked(self, data: bytes) -> _Waiting:
+        """A record that is judged by its place alone: the policy comes with it."""
+        record = parse_record(data).record
+        return _Waiting(data, record, b"", None, self._clock())
+
+    def _admit(self, waiting: _Waiting) -> _Waiting:
+        """Let later requests with the same record find this one."""
+        self._present[waiting.data] = waiting
+        waiting.answer.add_done_callback(
+            lambda _: self._present.pop(waiting.data, None)
+        )
+        return waiting
+
+    async def _begin(self, batch: list[_Waiting]) -> None:
+        async with self.turn:
+            await self._order(*batch)
+        for waiting in batch:
+            waiting.answer.result()
 
     async def _join(self, waiting: _Waiting) -> None:
         """Make the body durable, then order; whoever waits hears of any failure."""
