@@ -23,6 +23,11 @@ from cosignal.protocol.identifiers.candidates import (
 )
 from cosignal.protocol.identifiers.comparison import START, compare, prepare
 from cosignal.protocol.identifiers.cuckoo import build_filter, parse_filter
+from cosignal.protocol.identifiers.dp3t import (
+    DayKey,
+    next_day_key,
+    publish_day_keys,
+)
 from cosignal.protocol.identifiers.schemes import (
     Hit,
     Phone,
@@ -170,14 +175,25 @@ def test_a_replay_counts_within_the_schemes_window_only(scheme: Scheme) -> None:
 
 
 def test_a_low_cost_identifier_counts_for_nothing_once_its_key_is_out() -> None:
-    long, short = phones(LOW_COST, 1, 2)[0], phones(LOW_COST, 1, 1, "short")[0]
-    (published,) = (LOW_COST.publish([short], salt()),)
-    following = LOW_COST.derive(START, 2, counted_entropy("short"))
+    (phone,) = phones(LOW_COST, 1, 1)
+    key, release = DayKey(phone.secrets[0], START // DAY), START + 7_200
+    published = publish_day_keys([key], release).encode()
+    late = Sighting(phone.identifiers[0], release)
 
-    assert short.secrets == following.secrets
-    assert LOW_COST.match(published, list(short.sightings()))
-    assert not LOW_COST.match(published, [following.sighting(96)])
-    assert not LOW_COST.match(published, list(long.sightings()))
+    hits = LOW_COST.match(published, [late, *phone.sightings()])
+
+    # Eight quarters of an hour lie before the release.
+    assert [hit.sighting for hit in hits] == list(range(1, 9))
+
+
+def test_a_low_cost_key_says_nothing_about_the_day_before() -> None:
+    (phone,) = phones(LOW_COST, 1, 2)
+    key = DayKey(next_day_key(phone.secrets[0]), START // DAY + 1)
+    published = publish_day_keys([key], phone.end).encode()
+
+    hits = LOW_COST.match(published, list(phone.sightings()))
+
+    assert [hit.sighting for hit in hits] == list(range(96, 192))
 
 
 @schemes
@@ -258,8 +274,14 @@ def test_one_report_that_is_not_by_its_own_key_spoils_the_file() -> None:
 def test_phones_of_another_scheme_are_refused(scheme: Scheme) -> None:
     for other in CANDIDATES:
         if other is not scheme:
-            with pytest.raises(UsageError, match="phone: expected"):
+            with pytest.raises(UsageError, match="phone 0: expected"):
                 scheme.publish(phones(other, 1, 2), salt())
+
+
+@schemes
+def test_a_phone_that_stands_twice_is_refused(scheme: Scheme) -> None:
+    with pytest.raises(UsageError, match="people: expected each phone once"):
+        scheme.publish(phones(scheme, 1, 1) * 2, salt())
 
 
 @schemes
@@ -299,9 +321,9 @@ def test_a_phone_does_not_show_its_secrets(scheme: Scheme) -> None:
     assert "secrets" not in repr(phones(scheme, 1, 1)[0])
 
 
-@pytest.mark.parametrize("people", [0, 1_001])
+@pytest.mark.parametrize("people", [0, 201])
 def test_people_out_of_range_are_refused(people: int) -> None:
-    with pytest.raises(UsageError, match="people: expected 1 to 1000"):
+    with pytest.raises(UsageError, match="people: expected 1 to 200"):
         prepare(GAEN, people, 1, counted_entropy())
 
 

@@ -56,20 +56,13 @@ def test_the_table_shows_what_the_programs_get() -> None:
 def test_help_shows_an_example() -> None:
     shown = run("--help").stdout
 
-    assert "Example: cosignal schemes --days 5 --people 100" in shown
+    assert "Example: cosignal schemes --days 5 --people 50" in shown
     assert "--json" in shown
 
 
 @pytest.mark.parametrize(
     "options",
-    [
-        ("--people", "0"),
-        ("--people", "1001"),
-        ("--days", "0"),
-        ("--days", "15"),
-        ("--days", "many"),
-        ("extra",),
-    ],
+    [("--people", "0"), ("--people", "201"), ("--days", "15"), ("extra",)],
 )
 def test_options_out_of_range_are_wrong_usage(options: tuple[str, ...]) -> None:
     done = run(*options)

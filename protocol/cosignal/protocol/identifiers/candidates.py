@@ -39,7 +39,7 @@ from cosignal.protocol.identifiers.schemes import (
     Sighting,
     Work,
     check_days,
-    check_secrets,
+    check_people,
     check_sightings,
     draw,
 )
@@ -72,8 +72,7 @@ class Gaen:
 
     def publish(self, people: Sequence[Phone], entropy: Entropy) -> bytes:
         """Write a body: every key, sorted, with its first interval."""
-        for phone in people:
-            check_secrets(phone, 1, gaen.TEK_BYTES)
+        check_people(people, 1, gaen.TEK_BYTES)
         keys = [
             DiagnosisKey(
                 key,
@@ -115,8 +114,7 @@ class LowCost:
 
     def publish(self, people: Sequence[Phone], entropy: Entropy) -> bytes:  # noqa: ARG002 - keys need no salt
         """Write each person's first key and its day, sorted by key."""
-        for phone in people:
-            check_secrets(phone, 0, dp3t.KEY_BYTES)
+        check_people(people, 0, dp3t.KEY_BYTES)
         release = max((phone.end for phone in people), default=dp3t.BATCH_SECONDS)
         keys = [
             dp3t.DayKey(phone.secrets[0], phone.start // DAY_SECONDS)
@@ -153,8 +151,7 @@ class Unlinkable:
 
     def publish(self, people: Sequence[Phone], entropy: Entropy) -> bytes:
         """Write a cuckoo filter of every identifier bound to its epoch."""
-        for phone in people:
-            check_secrets(phone, dp3t.EPOCHS_PER_DAY, dp3t.KEY_BYTES)
+        check_people(people, dp3t.EPOCHS_PER_DAY, dp3t.KEY_BYTES)
         observable = [
             dp3t.hashed_observation(
                 dp3t.seed_identifier(seed), dp3t.epoch_at(phone.start) + number
@@ -201,8 +198,7 @@ class TcnReports:
 
     def publish(self, people: Sequence[Phone], entropy: Entropy) -> bytes:  # noqa: ARG002 - signatures are deterministic
         """Write every report, without memo; sorted, or neighbours would be linked."""
-        for phone in people:
-            check_secrets(phone, TCN_REPORTS_PER_DAY, tcn.RAK_BYTES)
+        check_people(people, TCN_REPORTS_PER_DAY, tcn.RAK_BYTES)
         reports = (
             tcn.sign_report(rak, 1, TCN_REPORT_NUMBERS).encode()
             for phone in people

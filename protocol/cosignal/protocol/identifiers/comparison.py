@@ -26,7 +26,7 @@ from cosignal.protocol.identifiers.schemes import (
     replay_seconds,
 )
 
-MAX_PEOPLE: Final = 1_000
+MAX_PEOPLE: Final = 200
 #: Unix seconds; a midnight of no importance.
 START: Final = 1_763_942_400
 #: What a phone hears in two weeks among few people.
@@ -94,7 +94,7 @@ def prepare(scheme: Scheme, people: int, days: int, entropy: Entropy) -> Experim
 
     Args:
         scheme: Which.
-        people: Infected people, 1 to 1,000; as many others stay healthy.
+        people: Infected people, 1 to 200; as many others stay healthy.
         days: 1 to 14.
         entropy: Gives as many random bytes as it is asked for.
 

@@ -150,7 +150,7 @@ class Scheme(Protocol):
             A file in which the order of people cannot be read.
 
         Raises:
-            UsageError: A phone of another scheme.
+            UsageError: A phone of another scheme, or one twice.
         """
 
     def match(self, published: bytes, heard: Sequence[Sighting]) -> list[Hit]:
@@ -247,25 +247,28 @@ def check_sightings(heard: Sequence[Sighting]) -> None:
             )
 
 
-def check_secrets(phone: Phone, per_day: float, size: int) -> None:
-    """Refuse a phone of another scheme.
+def check_people(people: Sequence[Phone], per_day: int, size: int) -> None:
+    """Refuse phones of another scheme, and one that stands twice.
 
     Args:
-        phone: To be published.
-        per_day: Secrets that the scheme uses a day.
+        people: To be published.
+        per_day: Secrets that the scheme uses a day; 0 where one does for all days.
         size: Their length, bytes.
 
     Raises:
-        UsageError: Another number or length of secrets.
+        UsageError: Another number or length of secrets, or the same ones again.
     """
-    expected = max(1, int(per_day * phone.days))
-    sizes = {len(secret) for secret in phone.secrets}
-    if len(phone.secrets) != expected or sizes != {size}:
-        raise UsageError(
-            f"phone: expected {expected} secrets of {size} bytes, "
-            f"got {len(phone.secrets)} of {sorted(sizes)}",
-            advice="Publish phones with the scheme that derived them.",
-        )
+    for number, phone in enumerate(people):
+        expected = per_day * phone.days or 1
+        sizes = {len(secret) for secret in phone.secrets}
+        if len(phone.secrets) != expected or sizes != {size}:
+            raise UsageError(
+                f"phone {number}: expected {expected} secrets of {size} bytes, "
+                f"got {len(phone.secrets)} of {sorted(sizes)}",
+                advice="Publish phones with the scheme that derived them.",
+            )
+    if len({phone.secrets for phone in people}) < len(people):
+        raise UsageError("people: expected each phone once, got one twice")
 
 
 def draw(entropy: Entropy, size: int) -> bytes:

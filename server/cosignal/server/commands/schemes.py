@@ -56,7 +56,7 @@ def command(
     ] = 5,
     people: Annotated[
         int, typer.Option(min=1, max=MAX_PEOPLE, help="How many are infected.")
-    ] = 100,
+    ] = 50,
     as_json: Json = False,
 ) -> None:
     """Compare schemes of identifiers: bytes, work, and what an outsider learns.
@@ -66,7 +66,7 @@ def command(
     are for each day of each infected person. Only the last two columns depend on this
     machine.
 
-    Example: cosignal schemes --days 5 --people 100
+    Example: cosignal schemes --days 5 --people 50
     """
     rows: list[_Row] = []
     with progress_bars(as_json=as_json) as progress:
