@@ -1,4 +1,4 @@
-"""Identifiers a second time: AES-128 by its definition and HKDF by plain HMAC.
+"""Identifiers a second time: AES by its definition and HKDF by plain HMAC.
 
 Written from FIPS 197 and RFC 5869, with no thought for speed. Nothing here uses
 `cosignal` or a cipher of any library.
@@ -8,7 +8,6 @@ import hashlib
 import hmac
 
 BLOCK = 16
-ROUNDS = 10
 
 
 def times(a: int, b: int) -> int:
@@ -33,15 +32,18 @@ SBOX = [substitute(byte) for byte in range(256)]
 
 
 def round_keys(key: bytes) -> list[bytes]:
-    words = [key[i : i + 4] for i in range(0, BLOCK, 4)]
+    words = [key[i : i + 4] for i in range(0, len(key), 4)]
+    size, rounds = len(words), len(words) + 6
     constant = 1
-    for i in range(4, 4 * (ROUNDS + 1)):
+    for i in range(size, 4 * (rounds + 1)):
         word = words[-1]
-        if i % 4 == 0:
+        if i % size == 0:
             word = bytes(SBOX[b] for b in word[1:] + word[:1])
             word = bytes([word[0] ^ constant]) + word[1:]
             constant = times(constant, 2)
-        words.append(bytes(a ^ b for a, b in zip(words[-4], word, strict=True)))
+        elif size == 8 and i % size == 4:
+            word = bytes(SBOX[b] for b in word)
+        words.append(bytes(a ^ b for a, b in zip(words[-size], word, strict=True)))
     return [b"".join(words[i : i + 4]) for i in range(0, len(words), 4)]
 
 
@@ -59,10 +61,11 @@ def mix(column: bytes) -> bytes:
 def aes(key: bytes, block: bytes) -> bytes:
     keys = round_keys(key)
     state = bytes(a ^ b for a, b in zip(block, keys[0], strict=True))
-    for number in range(1, ROUNDS + 1):
+    rounds = len(keys) - 1
+    for number in range(1, rounds + 1):
         state = bytes(SBOX[byte] for byte in state)
         state = bytes(state[(i + 4 * (i % 4)) % BLOCK] for i in range(BLOCK))
-        if number < ROUNDS:
+        if number < rounds:
             state = b"".join(mix(state[i : i + 4]) for i in range(0, BLOCK, 4))
         state = bytes(a ^ b for a, b in zip(state, keys[number], strict=True))
     return state

@@ -60,10 +60,15 @@ def test_a_second_implementation_finds_every_identifier_of_a_key() -> None:
 
 
 def test_the_second_implementation_is_aes() -> None:
-    # FIPS 197, appendix C.1.
-    key, block = bytes(range(16)), bytes(range(0, 256, 17))
+    # FIPS 197, appendices C.1 and C.3.
+    block = bytes(range(0, 256, 17))
 
-    assert naive.aes(key, block).hex() == "69c4e0d86a7b0430d8cdb78070b4c55a"
+    assert naive.aes(bytes(range(16)), block).hex() == (
+        "69c4e0d86a7b0430d8cdb78070b4c55a"
+    )
+    assert naive.aes(bytes(range(32)), block).hex() == (
+        "8ea2b7ca516745bfeafc49904b496089"
+    )
 
 
 @given(TEKS)

@@ -22,7 +22,16 @@ from cosignal.client.sources import reason
 from cosignal.protocol.errors import CosignalError, RefusedError, UsageError
 from cosignal.server import logs
 from cosignal.server.clock import system_clock, system_entropy
-from cosignal.server.commands import demo, fsck, keys, mirror, record, verify, watch
+from cosignal.server.commands import (
+    demo,
+    fsck,
+    keys,
+    mirror,
+    record,
+    schemes,
+    verify,
+    watch,
+)
 from cosignal.server.commands.lifeline import follow_stdin
 from cosignal.server.commands.terminal import (
     EXIT_FALSE,
@@ -53,6 +62,7 @@ app.command("verify")(verify.command)
 app.command("watch")(watch.command)
 app.command("mirror")(mirror.command)
 app.command("fsck")(fsck.command)
+app.command("schemes")(schemes.command)
 
 ISSUE_TIMEOUT_SECONDS = 30
 

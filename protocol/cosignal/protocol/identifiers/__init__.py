@@ -3,6 +3,9 @@
 ======================================= ================================================
 `gaen`                                  Exposure Notification v1.2, which every part of
                                         Cosignal speaks
+`dp3t`, `cuckoo`                        DP-3T, low-cost and unlinkable, with its filter
+`tcn`                                   TCN, with its signed reports
+`schemes`, `candidates`, `comparison`   all of them behind one interface, compared
 ======================================= ================================================
 
 The names of `gaen` are this package's own, so that `identifiers` means what is on air.

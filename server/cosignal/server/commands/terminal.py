@@ -53,7 +53,8 @@ def count(number: int, noun: str) -> str:
     """Say how many there are of something whose plural ends in -s or -ies."""
     if number == 1:
         return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    turned = noun.endswith("y") and noun[-2] not in "aeou"
+    plural = f"{noun[:-1]}ies" if turned else f"{noun}s"
     return f"{number} {plural}"
 
 
