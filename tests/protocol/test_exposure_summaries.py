@@ -13,6 +13,7 @@ from cosignal.protocol.exposure.summaries import (
     DailySummary,
     SummaryData,
     alert_days,
+    counted_windows,
     daily_summaries,
     weighted_duration,
     window_score,
@@ -380,3 +381,21 @@ def test_a_score_is_the_product_of_its_weights(
     )
 
     assert expected == Fraction(window_score(found, configuration), 10**6)
+
+
+@given(st.lists(windows(), max_size=8), configurations())
+def test_the_windows_that_count_make_all_sums(
+    found: list[ExposureWindow], configuration: ExposureConfiguration
+) -> None:
+    kept = counted_windows(found, configuration, NOW)
+
+    expected = sum(window_score(one, configuration) for one in kept)
+    nothing = replace(configuration, minimum_window_score=0)
+
+    assert expected == score_sum(tuple(found), configuration)
+    assert [one for one in found if one in kept] == list(kept)
+    assert daily_summaries(kept, nothing, NOW) == tuple(
+        summary
+        for summary in daily_summaries(found, configuration, NOW)
+        if summary.day in {one.day for one in kept}
+    )

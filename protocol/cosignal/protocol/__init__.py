@@ -3,7 +3,7 @@
 ======================================= ================================================
 what a phone derives and publishes      `intervals`, `identifiers`, `diagnosis_keys`,
                                         `certificates`
-what a published key means to others    `matching`
+what a published key means to others    `matching`, `exposure`
 the log                                 `merkle`, `tiles`, `notes`, `policy`,
                                         `checkpoints`, `proofs`, `evidence`
 what the log holds                      `bodies`, `records`, `blocks`, `entries`

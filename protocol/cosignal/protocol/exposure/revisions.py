@@ -135,4 +135,4 @@ def key_state(
 
 
 def _first(key: DiagnosisKey, issuer: str) -> KeyState | None:
-    return None if key.report_type is ReportType.RECURSIVE else KeyState(key, issuer)
+    return None if key.report_type == ReportType.RECURSIVE else KeyState(key, issuer)

@@ -153,6 +153,26 @@ def daily_summaries(
     )
 
 
+def counted_windows(
+    windows: Iterable[ExposureWindow], configuration: ExposureConfiguration, now: int
+) -> tuple[ExposureWindow, ...]:
+    """Choose the windows of which the sums are made, to tell a person the reasons.
+
+    Args:
+        windows: Of all keys.
+        configuration: Gives all weights and limits.
+        now: Unix seconds.
+
+    Returns:
+        Those that no rule of `daily_summaries` drops, in their order.
+    """
+    return tuple(
+        window
+        for window in windows
+        if _counts(window, configuration, now) and _is_enough(window, configuration)
+    )
+
+
 def alert_days(
     summaries: Iterable[DailySummary], configuration: ExposureConfiguration
 ) -> tuple[int, ...]:
@@ -191,17 +211,19 @@ def _counts(
     )
 
 
+def _is_enough(window: ExposureWindow, configuration: ExposureConfiguration) -> bool:
+    least = configuration.minimum_window_score * SCORE_UNIT
+    return window_score(window, configuration) >= least
+
+
 def _summary(
     day: int, windows: list[ExposureWindow], configuration: ExposureConfiguration
 ) -> DailySummary:
-    least = configuration.minimum_window_score * SCORE_UNIT
-    kept = [
-        window for window in windows if window_score(window, configuration) >= least
-    ]
+    kept = [window for window in windows if _is_enough(window, configuration)]
     return DailySummary(
         day,
         tuple(
-            _data([one for one in kept if one.report_type is kind], configuration)
+            _data([one for one in kept if one.report_type == kind], configuration)
             for kind in ReportType
         ),
         _data(kept, configuration),

@@ -126,7 +126,7 @@ def exposure_windows(
     Source: KeyExposureEvaluator.findExposureWindows.
     """
     heard = tuple(sightings)
-    if key.report_type is ReportType.RECURSIVE or not strongest_readings(key, heard):
+    if key.report_type == ReportType.RECURSIVE or not strongest_readings(key, heard):
         return ()
     return tuple(
         ExposureWindow(
@@ -154,7 +154,7 @@ def report_type_of(
 
     Source: ExposureWindowUtils.getReportType.
     """
-    if key.report_type is ReportType.UNKNOWN:
+    if key.report_type == ReportType.UNKNOWN:
         return configuration.report_type_when_missing
     return key.report_type
 
