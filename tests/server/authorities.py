@@ -12,7 +12,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -86,6 +86,11 @@ class Authorities:
     def policy(self) -> Policy:
         return parse_policy((self.folder / "policy").read_bytes())
 
+    @property
+    def begins_with(self) -> int:
+        """How many entries a new chain has: policy, and configuration if it has one."""
+        return 2 if (self.folder / "configuration").exists() else 1
+
     def config(self, number: int) -> Config:
         return self.configs[number - 1]
 
@@ -129,7 +134,7 @@ class Authorities:
         for number in range(1, len(self.configs) + 1):
             if number not in self.running:
                 await self.start(number)
-        await self.reach(1)
+        await self.reach(self.begins_with)
 
     async def stop_all(self) -> None:
         for number in list(self.running):
@@ -189,12 +194,15 @@ async def authorities(
     *,
     minimum: int = 10,
     retention_days: int = 14,
+    configured: bool = True,
     **ledger: int,
 ) -> AsyncIterator[Authorities]:
     """A network that is founded and not started; everything ends with the context."""
     plan = NetworkPlan.on_loopback(
         NETWORK, free_ports(count), minimum=minimum, retention_days=retention_days
     )
+    if not configured:
+        plan = replace(plan, parameters=None)
     paths = write_network(folder / "network", plan, counted_entropy("network"))
     configs = [_patient(load_config(path), ledger) for path in paths]
     clocks = [ManualClock() for _ in configs]
@@ -217,11 +225,11 @@ def free_ports(count: int) -> list[int]:
 
 def _patient(config: Config, ledger: dict[str, int]) -> Config:
     """Nothing happens by a timer, unless the test asks for it."""
-    replace = msgspec.structs.replace
+    change = msgspec.structs.replace
     ledger = {"catch_up_seconds": NEVER_SECONDS, "cosign_timeout_seconds": 5} | ledger
-    return replace(
+    return change(
         config,
-        sealing=replace(config.sealing, interval_seconds=NEVER_SECONDS),
-        retention=replace(config.retention, sweep_seconds=NEVER_SECONDS),
-        ledger=replace(config.ledger, **ledger),
+        sealing=change(config.sealing, interval_seconds=NEVER_SECONDS),
+        retention=change(config.retention, sweep_seconds=NEVER_SECONDS),
+        ledger=change(config.ledger, **ledger),
     )

@@ -17,13 +17,13 @@ from tests.server.authorities import NETWORK, Authorities, some_keys, until
 async def test_a_node_catches_up_without_the_sequencer(network: Authorities) -> None:
     await network.stop(4)
     commit = await network.publish(2, some_keys(5))
-    await network.reach(2)
+    await network.reach(3)
     await network.stop(1)
 
     await network.start(4)
 
-    await network.reach(2, 4)
-    assert await network.index_of(4, commit) == 1
+    await network.reach(3, 4)
+    assert await network.index_of(4, commit) == 2
     data = await network.ledger(4).holdings.bodies.read(commit)
     assert data == await network.ledger(2).holdings.bodies.read(commit)
 
@@ -31,7 +31,7 @@ async def test_a_node_catches_up_without_the_sequencer(network: Authorities) -> 
 async def test_expired_bodies_are_not_needed_to_catch_up(network: Authorities) -> None:
     await network.stop(4)
     commit = await network.publish(2, some_keys(5))
-    await network.reach(2)
+    await network.reach(3)
     network.set_time(network.clocks[0].now + 15 * 86_400)
     for number in (1, 2, 3):
         await network.ledger(number).retention.sweep()
@@ -47,8 +47,8 @@ async def test_expired_bodies_are_not_needed_to_catch_up(network: Authorities) -
 
     await network.start(4)
 
-    await network.reach(2, 4)
-    assert await network.index_of(4, commit) == 1
+    await network.reach(3, 4)
+    assert await network.index_of(4, commit) == 2
     assert await network.ledger(4).holdings.bodies.read(commit) is None
 
 
@@ -57,11 +57,11 @@ async def test_a_pushed_checkpoint_that_is_ahead_starts_catching_up(
 ) -> None:
     await network.stop(4)
     await network.publish(2, some_keys(5))
-    await network.reach(2)
+    await network.reach(3)
     note = network.ledger(1).publisher.data
     network.ledger(1)._steps.cancel()
     await network.start(4)
-    await network.reach(2, 4)
+    await network.reach(3, 4)
 
     status, body, _ = await network.post(4, "ledger/v1/checkpoint", note)
 
@@ -76,11 +76,11 @@ async def test_another_history_that_a_peer_publishes_is_kept_as_evidence(
     assert key_file is not None
     log_key = parse_signer_key(key_file.read_bytes().strip())
     await network.publish(2, some_keys(5))
-    await network.reach(2)
+    await network.reach(3)
     await until(
         lambda: len(parse_note(network.ledger(2).publisher.data).signatures) == 5
     )
-    other = sign_checkpoint(Checkpoint(f"{NETWORK}/1", 2, bytes(32)), log_key)
+    other = sign_checkpoint(Checkpoint(f"{NETWORK}/1", 3, bytes(32)), log_key)
     cosigners = [
         parse_signer_key(network.config(n).keys.cosigner.read_bytes().strip())
         for n in (1, 3, 4)

@@ -24,19 +24,19 @@ async def test_a_checkpoint_is_text_for_a_moment(node: Authorities) -> None:
     status, data, headers = await node.get(1, "chain/1/checkpoint")
 
     assert status == HTTPStatus.OK
-    assert verify_checkpoint(data, node.policy).checkpoint.size == 1
+    assert verify_checkpoint(data, node.policy).checkpoint.size == 2
     assert headers["Content-Type"] == TEXT
     assert headers["Cache-Control"] == "public, max-age=2"
 
 
 async def test_tiles_and_bundles_are_immutable(node: Authorities) -> None:
     await node.publish(1, some_keys(5))
-    await node.reach(2)
+    await node.reach(3)
 
-    _, tile, headers = await node.get(1, "chain/1/tile/0/000.p/2")
-    entries = await entries_of(node, 2)
+    _, tile, headers = await node.get(1, "chain/1/tile/0/000.p/3")
+    entries = await entries_of(node, 3)
 
-    assert parse_tile(tile, 2) == [leaf_hash(entry) for entry in entries]
+    assert parse_tile(tile, 3) == [leaf_hash(entry) for entry in entries]
     assert headers["Cache-Control"] == IMMUTABLE
     assert headers["Content-Type"] == "application/octet-stream"
 
@@ -45,7 +45,7 @@ async def test_the_public_folder_holds_the_same_files_as_the_node_serves(
     node: Authorities,
 ) -> None:
     await node.publish(1, some_keys(5))
-    await node.reach(2)
+    await node.reach(3)
     folder = node.public(1)
 
     paths = [path for path in (folder / "chain" / "1").rglob("*") if path.is_file()]
@@ -57,16 +57,18 @@ async def test_the_public_folder_holds_the_same_files_as_the_node_serves(
 
 async def test_what_a_reader_has_already_is_not_sent_again(node: Authorities) -> None:
     commit = await node.publish(1, some_keys(5))
-    await node.reach(2)
+    await node.reach(3)
     paths = (
         "chain/1/checkpoint",
-        "chain/1/tile/0/000.p/2",
-        "chain/1/tile/entries/000.p/2",
+        "chain/1/tile/0/000.p/3",
+        "chain/1/tile/entries/000.p/3",
         f"chain/1/body/{commit.hex()}",
-        "chain/1/proof/1",
+        "chain/1/proof/2",
         "chain/shards",
         "chain/policy",
         "chain/policy/1",
+        "chain/configuration",
+        "chain/configuration/1",
         "chain/evidence/",
     )
 
@@ -83,13 +85,13 @@ async def test_what_a_reader_has_already_is_not_sent_again(node: Authorities) ->
 
 async def test_a_proof_convinces_who_holds_only_the_policy(node: Authorities) -> None:
     await node.publish(1, some_keys(5))
-    await node.reach(2)
-    entries = await entries_of(node, 2)
+    await node.reach(3)
+    entries = await entries_of(node, 3)
 
     for index, entry in enumerate(entries):
         _, data, _ = await node.get(1, f"chain/1/proof/{index}")
         certified = verify_proof(parse_proof(data), entry, node.policy)
-        assert certified.checkpoint.size == 2
+        assert certified.checkpoint.size == 3
 
 
 async def test_policies_are_served_as_they_were_signed(node: Authorities) -> None:
@@ -116,10 +118,12 @@ async def test_policies_are_served_as_they_were_signed(node: Authorities) -> Non
         "chain/1/tile/../../../node.sqlite",
         "chain/1/body/" + "0" * 64,
         "chain/1/body/" + "g" * 64,
-        "chain/1/proof/1",
+        "chain/1/proof/2",
         "chain/1/proof/01",
         "chain/policy/2",
         "chain/policy/0",
+        "chain/configuration/2",
+        "chain/configuration/0",
         "chain/evidence/" + "0" * 64 + ".evidence",
     ],
 )
@@ -135,7 +139,7 @@ async def test_what_does_not_exist_is_a_problem_with_advice(
 
 async def test_a_body_is_kept_no_longer_than_it_lives(node: Authorities) -> None:
     commit = await node.publish(1, some_keys(5))
-    await node.reach(2)
+    await node.reach(3)
 
     _, _, headers = await node.get(1, f"chain/1/body/{commit.hex()}")
 

@@ -20,8 +20,10 @@ from cosignal.protocol.checkpoints import (
 )
 from cosignal.protocol.errors import FatalError
 from cosignal.protocol.evidence import parse_evidence, verify_evidence
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.merkle import consistency_proof, leaf_hash, root
 from cosignal.protocol.notes import Note, NoteSignature, parse_note, parse_signatures
+from cosignal.protocol.records import ConfigurationRecord, sign_record
 from cosignal.server.ledger.bodies import Bodies
 from cosignal.server.ledger.cosigner import Cosigner
 from cosignal.server.ledger.durable_chain import DurableChain
@@ -126,6 +128,28 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     log = ServedLog(SampleChain())
     yield await make_cosigner(log, tmp_path, ManualClock(), database)
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "signers", "status"),
+    [
+        (1, 3, HTTPStatus.OK),
+        (1, 2, HTTPStatus.UNPROCESSABLE_ENTITY),
+        (2, 4, HTTPStatus.UNPROCESSABLE_ENTITY),
+    ],
+)
+async def test_a_configuration_is_cosigned_only_if_its_quorum_and_version_are_right(
+    bench: Bench, version: int, signers: int, status: HTTPStatus
+) -> None:
+    chain = bench.log.chain
+    record = ConfigurationRecord(NETWORK, version, ExposureConfiguration())
+    chain.add(sign_record(record, *chain.issuers[:signers]))
+
+    answer = await bench.ask(bench.log.submission(0))
+
+    assert status == answer.status, answer.body
+    in_force = record if status == HTTPStatus.OK else None
+    assert in_force == bench.cosigner.own.chain.configuration
 
 
 async def test_a_valid_tree_is_cosigned_once_it_is_durable(bench: Bench) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from cosignal.protocol.errors import RefusedError, UsageError
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.policy import parse_policy
-from cosignal.protocol.record_kinds import PolicyRecord
+from cosignal.protocol.record_kinds import ConfigurationRecord, PolicyRecord
 from cosignal.protocol.records import parse_record, verify_record
 from cosignal.server.config import load_config
 from cosignal.server.keyring import load_keyring, load_trust
@@ -39,6 +40,20 @@ def test_the_genesis_record_is_signed_by_all_and_embeds_the_policy(
     assert (record.version, record.minimum, record.retention) == (1, 50, 14 * 86400)
     assert record.quorum == 3
     assert len({issuer.region for issuer in record.issuers}) == 4
+
+
+def test_the_first_configuration_is_signed_by_all_and_named_to_the_sequencer(
+    tmp_path: Path,
+) -> None:
+    configs = write_network(tmp_path / "network", PLAN, counted_entropy())
+    signed = parse_record((tmp_path / "network" / "configuration").read_bytes())
+    trust = [load_trust(load_config(path)) for path in configs]
+
+    record = verify_record(signed, trust[0].record)
+
+    assert record == ConfigurationRecord(PLAN.network, 1, ExposureConfiguration())
+    assert len(signed.note.signatures) == 4
+    assert [item.configuration for item in trust] == [signed.data, None, None, None]
 
 
 def test_the_policy_names_each_nodes_url_and_the_sequencers(tmp_path: Path) -> None:

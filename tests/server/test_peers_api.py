@@ -31,28 +31,28 @@ def request(old: int, note: bytes, *hashes: str) -> bytes:
 async def test_add_checkpoint_answers_as_a_witness_does(network: Authorities) -> None:
     note = network.ledger(1).publisher.data
     stranger = SignerKey(ORIGIN, ALG_ED25519, bytes(32))
-    unsigned = sign_checkpoint(Checkpoint(ORIGIN, 2, bytes(32)), stranger).encode()
+    unsigned = sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), stranger).encode()
     other_log = SignerKey("other.example/1", ALG_ED25519, bytes(32))
     unknown = sign_checkpoint(Checkpoint("other.example/1", 1, bytes(32)), other_log)
-    larger = sign_checkpoint(Checkpoint(ORIGIN, 2, bytes(32)), log_key(network))
-    await until(lambda: network.ledger(3).cosigner.own.size == 1)
+    larger = sign_checkpoint(Checkpoint(ORIGIN, 3, bytes(32)), log_key(network))
+    await until(lambda: network.ledger(3).cosigner.own.size == 2)
 
     cases = [
         (b"", 400),
         (b"old x\n\n" + note, 400),
-        (request(2, note), 400),
+        (request(3, note), 400),
         (request(0, unknown.encode()), 404),
-        (request(1, unsigned), 403),
+        (request(2, unsigned), 403),
         (request(0, note), 409),
-        (request(1, larger.encode()), 422),
-        (request(1, note, "A" * 43 + "="), 422),
-        (request(1, note), 200),
+        (request(2, larger.encode()), 422),
+        (request(2, note, "A" * 43 + "="), 422),
+        (request(2, note), 200),
     ]
     for body, expected in cases:
         status, answer, headers = await network.post(3, "add-checkpoint", body)
         assert status == expected, answer
         if status == HTTPStatus.CONFLICT:
-            assert (answer, headers["Content-Type"]) == (b"1\n", "text/x.tlog.size")
+            assert (answer, headers["Content-Type"]) == (b"2\n", "text/x.tlog.size")
         if status == HTTPStatus.OK:
             lines = parse_signatures(answer)
             assert [line.name for line in lines] == [f"authority-3.{NETWORK}"]
@@ -62,7 +62,7 @@ async def test_the_monitoring_path_names_logs_by_the_hash_of_their_origin(
     network: Authorities,
 ) -> None:
     name = sha256(ORIGIN.encode()).hexdigest()
-    await until(lambda: network.ledger(3).cosigner.own.size == 1)
+    await until(lambda: network.ledger(3).cosigner.own.size == 2)
 
     status, data, _ = await network.get(3, f"{name}/checkpoint")
     other, _, _ = await network.get(3, f"{'0' * 64}/checkpoint")
@@ -83,7 +83,7 @@ async def test_a_record_is_ordered_over_http_and_its_place_told(
 
     assert status == HTTPStatus.OK
     place = msgspec.json.decode(answer)
-    assert place["index"] == 1
+    assert place["index"] == 2
     assert again[:2] == (status, answer)
 
 
@@ -107,7 +107,7 @@ async def test_records_that_cannot_be_ordered_are_refused_with_the_reason(
     url = f"{node.url(1)}/ledger/v1/records"
     async with node.session.post(url, data=BytesIO(bytes(5_000_000))) as answer_413:
         assert answer_413.status == 413
-    assert node.ledger(1).holdings.tree.size == 1
+    assert node.ledger(1).holdings.tree.size == 2
 
 
 async def test_only_the_sequencer_takes_records(network: Authorities) -> None:

@@ -36,20 +36,20 @@ async def test_a_node_from_an_old_backup_takes_over_what_it_signed(
 ) -> None:
     await back_up(network, number, tmp_path / "backup")
     await network.publish(2, some_keys(5))
-    await network.reach(2)
-    await network.publish(2, some_keys(5, "more"))
     await network.reach(3)
+    await network.publish(2, some_keys(5, "more"))
+    await network.reach(4)
     before = await signed(network, number)
     await restore(network, number, tmp_path / "backup")
 
     await network.start(number)
     await network.ready(number)
     await network.publish(4, some_keys(5, "after"))
-    await network.reach(4)
+    await network.reach(5)
 
     after = await signed(network, number)
     assert {key: after.get(key, root) for key, root in before.items()} == before
-    roots = {await n.holdings.tree.root_at(4) for n in network.ledgers}
+    roots = {await n.holdings.tree.root_at(5) for n in network.ledgers}
     assert len(roots) == 1
 
 
@@ -61,7 +61,7 @@ async def test_keys_published_since_a_backup_are_not_published_again(
     await back_up(network, 2, tmp_path / "backup")
     await network.ready(2)
     await network.ledger(2).sealer.seal_now()
-    await network.reach(2)
+    await network.reach(3)
     await restore(network, 2, tmp_path / "backup")
 
     await network.start(2)
@@ -74,7 +74,7 @@ async def test_a_node_alone_reads_and_does_not_sign(tmp_path: Path) -> None:
     async with authorities(tmp_path) as network:
         await network.start_all()
         await network.publish(2, some_keys(5))
-        await network.reach(2)
+        await network.reach(3)
         await network.stop_all()
         note = (network.public(3) / "chain" / "1" / "checkpoint").read_bytes()
 
@@ -82,7 +82,7 @@ async def test_a_node_alone_reads_and_does_not_sign(tmp_path: Path) -> None:
 
         status, data, _ = await network.get(3, "chain/1/checkpoint")
         assert (status, data) == (HTTPStatus.OK, note)
-        answer = await network.post(3, "add-checkpoint", b"old 2\n\n" + note)
+        answer = await network.post(3, "add-checkpoint", b"old 3\n\n" + note)
         assert answer[0] == HTTPStatus.SERVICE_UNAVAILABLE
         assert answer[2]["Retry-After"] == "1"
         assert any(
@@ -92,7 +92,7 @@ async def test_a_node_alone_reads_and_does_not_sign(tmp_path: Path) -> None:
         await network.start(2)
         await network.start(4)
         await network.ready(3)
-        answer = await network.post(3, "add-checkpoint", b"old 2\n\n" + note)
+        answer = await network.post(3, "add-checkpoint", b"old 3\n\n" + note)
         assert answer[0] == HTTPStatus.OK
 
 
@@ -100,12 +100,12 @@ async def test_the_monitoring_path_shows_what_was_cosigned_last(
     network: Authorities,
 ) -> None:
     await network.publish(2, some_keys(5))
-    await network.reach(2)
+    await network.reach(3)
 
     note = network.ledger(2).witnessed()
 
     assert note is not None
-    assert parse_checkpoint_text(note.text).size == 2
+    assert parse_checkpoint_text(note.text).size == 3
     shown = network.ledger(1).witnessed()
     assert shown is not None
     names = {line.name for line in parse_note(shown.encode()).signatures}

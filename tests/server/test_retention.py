@@ -52,7 +52,7 @@ async def test_after_retention_no_byte_of_a_key_is_left_on_any_node(
 ) -> None:
     keys = some_keys(12)
     commit = await network.publish(2, keys)
-    await network.reach(2)
+    await network.reach(3)
     for number in (1, 2, 3, 4):
         await forgotten(network, number)
         folder = network.config(number).node.data
@@ -74,25 +74,25 @@ async def test_after_retention_no_byte_of_a_key_is_left_on_any_node(
 
 async def test_the_chain_still_verifies_without_its_bodies(node: Authorities) -> None:
     await node.publish(1, some_keys(12))
-    await node.reach(2)
+    await node.reach(3)
     node.set_time(NOW + LIFE_SECONDS)
     await node.ledger(1).retention.sweep()
 
     await node.publish(
         1, some_keys(12, "later", start=(NOW + LIFE_SECONDS) // 600 - 300)
     )
-    await node.reach(3)
+    await node.reach(4)
 
-    entries = await node.ledger(1).holdings.tree.entries(0, 3)
+    entries = await node.ledger(1).holdings.tree.entries(0, 4)
     note = node.ledger(1).publisher.data
     start = Chain.start(NETWORK, "1", node.policy)
     chain, _, verified = start.advance(note, entries, NOW + LIFE_SECONDS)
-    assert chain.size == len(verified) == 3
+    assert chain.size == len(verified) == 4
 
 
 async def test_a_body_lives_until_its_time_is_over(node: Authorities) -> None:
     commit = await node.publish(1, some_keys(12))
-    await node.reach(2)
+    await node.reach(3)
     node.set_time(NOW + LIFE_SECONDS - 400)
 
     assert await node.ledger(1).retention.sweep() == 0
@@ -106,7 +106,7 @@ async def test_an_expired_body_is_not_served_even_before_the_sweep(
     node: Authorities,
 ) -> None:
     commit = await node.publish(1, some_keys(12))
-    await node.reach(2)
+    await node.reach(3)
     node.set_time(NOW + LIFE_SECONDS)
 
     status, _, _ = await node.get(1, f"chain/1/body/{commit.hex()}")
@@ -116,7 +116,7 @@ async def test_an_expired_body_is_not_served_even_before_the_sweep(
 
 async def test_a_body_that_no_entry_names_is_erased(node: Authorities) -> None:
     commit = await node.publish(1, some_keys(12))
-    await node.reach(2)
+    await node.reach(3)
     stray = bytes(32)
     await node.ledger(1).holdings.bodies.write(stray, b"left by a crash")
 
@@ -150,14 +150,14 @@ async def test_partial_tiles_give_way_to_the_full_one(node: Authorities) -> None
             for number in range(100)
         )
     )
-    await node.reach(101)
+    await node.reach(102)
     await asyncio.gather(
         *(
             sequencer.submit(*make_block(node, some_keys(10, f"more {number}")))
             for number in range(160)
         )
     )
-    await node.reach(261)
+    await node.reach(262)
     folder = node.public(1) / "chain" / "1" / "tile"
     assert any((folder / "0" / "000.p").iterdir())
 
@@ -166,4 +166,4 @@ async def test_partial_tiles_give_way_to_the_full_one(node: Authorities) -> None
     assert not any((folder / "0" / "000.p").iterdir())
     assert not any((folder / "entries" / "000.p").iterdir())
     assert (folder / "0" / "000").stat().st_size == 8_192
-    assert (await node.get(1, "chain/1/tile/0/001.p/5"))[0] == HTTPStatus.OK
+    assert (await node.get(1, "chain/1/tile/0/001.p/6"))[0] == HTTPStatus.OK

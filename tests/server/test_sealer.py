@@ -64,7 +64,7 @@ async def test_a_block_holds_every_key_that_may_be_published(
 
     commit = await node.publish(1, keys)
 
-    await node.reach(2)
+    await node.reach(3)
     body = await body_of(node, commit)
     published = {key.data: key for key in body.diagnosis_keys()}
     assert [published[key.data] for key in keys] == keys
@@ -100,7 +100,7 @@ async def test_certified_keys_are_forgotten_and_known_to_be_on_the_chain(
     keys = some_keys(3)
     await node.publish(1, keys)
 
-    await node.reach(2)
+    await node.reach(3)
     await until_empty(node)
 
     async with node.database(1).read() as connection:
@@ -115,7 +115,7 @@ async def test_keys_too_old_or_published_by_others_are_dropped(
     old = some_keys(1, "old", TODAY - 16 * DAY)
     again = some_keys(1, "again")
     await node.publish(1, again)
-    await node.reach(2)
+    await node.reach(3)
     await until_empty(node)
 
     await node.upload(1, old + again)

@@ -65,7 +65,7 @@ async def test_the_same_record_gets_the_same_place(node: Authorities) -> None:
     later = await sequencer.submit(record, body)
 
     assert {*together, later} == {later}
-    assert later.index == 1
+    assert later.index == 2
 
 
 async def test_many_records_at_once_get_places_in_a_row(node: Authorities) -> None:
@@ -74,8 +74,8 @@ async def test_many_records_at_once_get_places_in_a_row(node: Authorities) -> No
 
     ordered = await asyncio.gather(*(sequencer.submit(*block) for block in blocks))
 
-    assert sorted(item.index for item in ordered) == list(range(1, 21))
-    entries = await node.ledger(1).holdings.tree.entries(0, 21)
+    assert sorted(item.index for item in ordered) == list(range(2, 22))
+    entries = await node.ledger(1).holdings.tree.entries(0, 22)
     chain, _ = Chain.start(NETWORK, "1", node.policy).extend(entries)
     assert chain.root() == sequencer.log.chain.root()
 
@@ -98,7 +98,7 @@ async def test_what_a_cosigner_would_refuse_is_not_ordered(node: Authorities) ->
         await sequencer.submit(*make_block(node, late))
     with pytest.raises(BodyMismatchError):
         await sequencer.submit(*make_block(node, some_keys(9)))
-    assert sequencer.log.size == 1
+    assert sequencer.log.size == 2
 
 
 async def test_a_bad_record_does_not_harm_the_others_of_its_batch(
@@ -113,7 +113,7 @@ async def test_a_bad_record_does_not_harm_the_others_of_its_batch(
     )
 
     assert [isinstance(item, Exception) for item in results] == [False] * 3 + [True]
-    assert sequencer.log.size == 4
+    assert sequencer.log.size == 5
 
 
 async def test_one_body_stands_in_the_log_once(node: Authorities) -> None:
@@ -130,7 +130,7 @@ async def test_one_body_stands_in_the_log_once(node: Authorities) -> None:
     )
     await sequencer.submit(record, body)
 
-    with pytest.raises(RefusedError, match="entry 1"):
+    with pytest.raises(RefusedError, match="entry 2"):
         await sequencer.submit(other, body)
 
 
@@ -169,16 +169,16 @@ async def test_a_restart_writes_missing_files_from_the_database(tmp_path: Path) 
     async with authorities(tmp_path, 1) as network:
         await network.start_all()
         await network.publish(1, some_keys(3))
-        await network.reach(2)
+        await network.reach(3)
         folder = network.public(1) / "chain" / "1" / "tile"
-        before = {p: p.read_bytes() for p in folder.rglob("*") if p.name == "2"}
+        before = {p: p.read_bytes() for p in folder.rglob("*") if p.name == "3"}
         await network.stop(1)
         shutil.rmtree(folder)
 
         await network.start(1)
         await network.publish(1, some_keys(3, "more"))
-        await network.reach(3)
+        await network.reach(4)
 
         assert {len(data) > 0 for data in before.values()} == {True}
-        status, data, _ = await network.get(1, "chain/1/tile/0/000.p/3")
-        assert (status, len(data)) == (200, 96)
+        status, data, _ = await network.get(1, "chain/1/tile/0/000.p/4")
+        assert (status, len(data)) == (200, 128)
