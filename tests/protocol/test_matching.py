@@ -1,137 +1,103 @@
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from cosignal.client.matching_threads import match_in_threads
+from cosignal.protocol.bodies import encode_body, parse_body
 from cosignal.protocol.errors import UsageError
-from cosignal.protocol.identifiers import rolling_proximity_identifiers
 from cosignal.protocol.matching import (
-    TOLERANCE_INTERVALS,
     Hit,
     KeyColumns,
+    SearchPath,
     Sightings,
-    _keys_near_sightings,
+    available_paths,
     match,
 )
-
-TODAY = 2_939_904
-TEK = bytes(range(16))
-
-
-@dataclass(frozen=True)
-class PlainKey:
-    tek: bytes
-    start: int
-    period: int
-
-    def identifier(self, offset: int) -> bytes:
-        rpis = rolling_proximity_identifiers(self.tek, self.start, self.period)
-        return rpis[16 * offset : 16 * offset + 16]
-
-
-Sighting = tuple[bytes, int]
+from cosignal.protocol.matching.search import PIECE_KEYS
+from tests.protocol.encounters import (
+    LIMIT,
+    TEK,
+    TODAY,
+    PlainKey,
+    Sighting,
+    columns,
+    encounters,
+    heard,
+    naive_match,
+    on_every_path,
+)
+from tests.protocol.naive_identifiers import identifier
+from tests.protocol.reference_set import reference_set
 
 
-def columns(keys: list[PlainKey]) -> KeyColumns:
-    return KeyColumns(
-        b"".join(key.tek for key in keys),
-        np.array([key.start for key in keys], np.int64),
-        np.array([key.period for key in keys], np.int64),
-    )
-
-
-def heard(sightings: list[Sighting]) -> Sightings:
-    return Sightings(
-        b"".join(identifier for identifier, _ in sightings),
-        np.array([interval for _, interval in sightings], np.int64),
-    )
-
-
-def naive_match(keys: list[PlainKey], sightings: list[Sighting]) -> list[Hit]:
-    """Compare everything with everything."""
-    return [
-        Hit(k, s, key.start + offset)
-        for k, key in enumerate(keys)
-        for s, (identifier, interval) in enumerate(sightings)
-        for offset in range(key.period)
-        if key.identifier(offset) == identifier
-        and abs(interval - key.start - offset) <= TOLERANCE_INTERVALS
-    ]
-
-
-@st.composite
-def encounters(
-    draw: st.DrawFn,
-) -> tuple[list[PlainKey], list[Sighting]]:
-    """Few keys and many sightings of them, most near the edge of the tolerance."""
-    keys = draw(
-        st.lists(
-            st.builds(
-                PlainKey,
-                tek=st.sampled_from([bytes([n]) * 16 for n in range(4)]),
-                start=st.integers(TODAY - 60, TODAY + 60),
-                period=st.sampled_from([1, 2, 13, 40, 144]),
-            ),
-            min_size=1,
-            max_size=5,
-        )
-    )
-    sightings: list[Sighting] = []
-    for key in draw(st.lists(st.sampled_from(keys), max_size=8)):
-        offset = draw(st.integers(0, key.period - 1))
-        late = draw(st.sampled_from([-13, -12, -11, 0, 11, 12, 13, 144, -144]))
-        sightings.append((key.identifier(offset), key.start + offset + late))
-    strangers = draw(
-        st.lists(
-            st.tuples(
-                st.binary(min_size=16, max_size=16),
-                st.integers(TODAY - 200, TODAY + 300),
-            ),
-            max_size=4,
-        )
-    )
-    return keys, sightings + strangers
-
-
-@settings(max_examples=150, deadline=None)
+@on_every_path
+@settings(max_examples=100, deadline=None)
 @given(encounters())
 def test_nothing_is_lost_and_nothing_invented(
-    encounter: tuple[list[PlainKey], list[Sighting]],
+    path: SearchPath, encounter: tuple[list[PlainKey], list[Sighting]]
 ) -> None:
     keys, sightings = encounter
 
-    assert naive_match(keys, sightings) == match(columns(keys), heard(sightings))
+    found = match(columns(keys), heard(sightings), path=path)
+
+    assert naive_match(keys, sightings) == found
 
 
+@on_every_path
 @pytest.mark.parametrize("offset", [0, 71, 143])
 @pytest.mark.parametrize(
     ("late", "found"), [(-13, 0), (-12, 1), (0, 1), (12, 1), (13, 0)]
 )
-def test_a_sighting_counts_within_two_hours(offset: int, late: int, found: int) -> None:
+def test_a_sighting_counts_within_two_hours(
+    path: SearchPath, offset: int, late: int, found: int
+) -> None:
     key = PlainKey(TEK, TODAY, 144)
     sightings = heard([(key.identifier(offset), TODAY + offset + late)])
 
-    hits = match(columns([key]), sightings)
+    hits = match(columns([key]), sightings, path=path)
 
     assert [Hit(0, 0, TODAY + offset)] * found == hits
 
 
-def test_an_identifier_after_the_keys_period_is_no_hit() -> None:
+@on_every_path
+def test_identifiers_are_those_of_a_second_implementation(path: SearchPath) -> None:
+    rng = np.random.default_rng(11)
+    keys = [
+        PlainKey(rng.bytes(16), start, 3) for start in (0, 255, TODAY, LIMIT - 3) * 2
+    ]
+    sightings = [
+        (identifier(key.tek, key.start + n), key.start + n)
+        for key in keys
+        for n in range(3)
+    ]
+
+    hits = match(columns(keys), heard(sightings), path=path)
+
+    assert [
+        (k, 3 * k + n, key.start + n) for k, key in enumerate(keys) for n in range(3)
+    ] == hits
+
+
+@on_every_path
+def test_an_identifier_after_the_keys_period_is_no_hit(path: SearchPath) -> None:
     whole = PlainKey(TEK, TODAY, 144)
     part = PlainKey(TEK, TODAY, 100)
     sightings = heard([(whole.identifier(100), TODAY + 100)])
 
-    assert match(columns([part]), sightings) == []
+    assert match(columns([part]), sightings, path=path) == []
 
 
-def test_a_repeated_key_and_repeated_sightings_are_all_reported_in_order() -> None:
+@on_every_path
+def test_a_repeated_key_and_repeated_sightings_are_all_reported_in_order(
+    path: SearchPath,
+) -> None:
     key = PlainKey(TEK, TODAY, 144)
     seen = key.identifier(5)
     sightings = heard([(seen, TODAY + 6), (bytes(16), TODAY), (seen, TODAY + 5)])
 
-    hits = match(columns([key, key]), sightings)
+    hits = match(columns([key, key]), sightings, path=path)
 
     interval = TODAY + 5
     assert [(0, 0, interval), (0, 2, interval), (1, 0, interval), (1, 2, interval)] == [
@@ -139,64 +105,183 @@ def test_a_repeated_key_and_repeated_sightings_are_all_reported_in_order() -> No
     ]
 
 
-def test_hits_are_found_in_every_batch_of_many_keys() -> None:
-    rng = np.random.default_rng(7)
-    keys = [
-        PlainKey(rng.bytes(16), TODAY - int(age), int(period))
-        for age, period in zip(
-            rng.integers(0, 2000, 300), rng.integers(1, 145, 300), strict=True
-        )
-    ]
-    planted = range(0, 300, 23)
-    sightings = [
-        (keys[k].identifier(keys[k].period - 1), keys[k].start + keys[k].period)
-        for k in planted
-    ]
-    noise = [(rng.bytes(16), TODAY - int(age)) for age in rng.integers(0, 2000, 500)]
+@on_every_path
+def test_more_hits_than_expected_are_all_reported(path: SearchPath) -> None:
+    keys = [PlainKey(TEK, TODAY, 144)] * 3
+    sightings = [(keys[0].identifier(n % 144), TODAY + n % 144) for n in range(2000)]
 
-    hits = match(columns(keys), heard(noise + sightings))
+    hits = match(columns(keys), heard(sightings), path=path)
+
+    assert [
+        (k, n, interval) for k in range(3) for n, (_, interval) in enumerate(sightings)
+    ] == hits
+
+
+@on_every_path
+def test_hits_are_found_in_every_piece_of_many_keys(path: SearchPath) -> None:
+    keys, sightings, planted = many_keys(2 * PIECE_KEYS + 300)
+
+    hits = match(columns(keys), heard(sightings), path=path)
 
     assert [(k, 500 + n) for n, k in enumerate(planted)] == [hit[:2] for hit in hits]
 
 
-def test_identifiers_that_share_their_first_bytes_are_told_apart() -> None:
+@on_every_path
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_find_the_same_in_the_same_order(
+    path: SearchPath, threads: int
+) -> None:
+    keys, sightings, planted = many_keys(3 * PIECE_KEYS)
+
+    hits = match_in_threads(columns(keys), heard(sightings), threads=threads, path=path)
+
+    assert planted == [hit.key for hit in hits]
+    assert match(columns(keys), heard(sightings), path=path) == hits
+
+
+@on_every_path
+def test_threads_may_match_different_keys_at_once(path: SearchPath) -> None:
+    keys, sightings, _ = many_keys(800)
+    parts = [keys[n::8] for n in range(8)]
+    everything = heard(sightings)
+
+    def one(part: list[PlainKey]) -> list[Hit]:
+        return match(columns(part), everything, path=path)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(one, parts))
+
+    assert [one(part) for part in parts] == found
+    assert any(found)
+
+
+def many_keys(
+    count: int,
+) -> tuple[list[PlainKey], list[Sighting], list[int]]:
+    """Keys of all ages, 500 sightings of strangers, then one of every 23rd key."""
+    rng = np.random.default_rng(7)
+    ages, periods = rng.integers(0, 2000, count), rng.integers(1, 145, count)
+    keys = [
+        PlainKey(rng.bytes(16), TODAY - age, period)
+        for age, period in zip(ages.tolist(), periods.tolist(), strict=True)
+    ]
+    planted = list(range(0, count, 23))
+    noise = [(rng.bytes(16), TODAY - int(age)) for age in rng.integers(0, 2000, 500)]
+    met = [
+        (keys[k].identifier(keys[k].period - 1), keys[k].start + keys[k].period)
+        for k in planted
+    ]
+    return keys, noise + met, planted
+
+
+@on_every_path
+@pytest.mark.parametrize("place", [0, 7, 8, 15])
+def test_identifiers_that_differ_in_one_byte_are_told_apart(
+    path: SearchPath, place: int
+) -> None:
     key = PlainKey(TEK, TODAY, 144)
     near = bytearray(key.identifier(3))
-    near[-1] ^= 1
+    near[place] ^= 1
 
-    assert match(columns([key]), heard([(bytes(near), TODAY + 3)])) == []
+    found = match(columns([key]), heard([(bytes(near), TODAY + 3)]), path=path)
+
+    assert found == []
 
 
-def test_views_of_arrays_are_read_in_place() -> None:
+@on_every_path
+@pytest.mark.parametrize("offset", range(16))
+def test_views_are_read_in_place_at_any_address(path: SearchPath, offset: int) -> None:
     key = PlainKey(TEK, TODAY, 144)
-    teks = np.frombuffer(bytes(16) + TEK, np.uint8).reshape(2, 16)
-    rpis = np.frombuffer(key.identifier(9), np.uint8).reshape(1, 16)
+    teks = memoryview(bytes(offset) + bytes(16) + TEK)[offset:]
+    rpis = memoryview(bytes(offset) + key.identifier(9))[offset:]
     starts, periods = np.full(2, TODAY), np.full(2, 144)
 
     hits = match(
-        KeyColumns(teks.data, starts, periods),
-        Sightings(rpis.data, np.array([TODAY + 9])),
+        KeyColumns(teks, starts, periods),
+        Sightings(rpis, np.array([TODAY + 9])),
+        path=path,
     )
 
     assert [Hit(1, 0, TODAY + 9)] == hits
 
 
-def test_sightings_are_indexed_once_for_many_blocks() -> None:
+@on_every_path
+def test_arrays_of_rows_are_read_in_place(path: SearchPath) -> None:
+    key = PlainKey(TEK, TODAY, 144)
+    teks = np.frombuffer(bytes(16) + TEK, np.uint8).reshape(2, 16)
+    rpis = np.frombuffer(key.identifier(9), np.uint8).reshape(1, 16)
+
+    hits = match(
+        KeyColumns(teks.data, np.full(2, TODAY), np.full(2, 144)),
+        Sightings(rpis.data, np.array([TODAY + 9])),
+        path=path,
+    )
+
+    assert [Hit(1, 0, TODAY + 9)] == hits
+
+
+@on_every_path
+def test_the_keys_of_a_parsed_body_are_matched(path: SearchPath) -> None:
+    body = parse_body(encode_body(reference_set(1000), bytes(32)))
+    keys = [PlainKey(k.data, k.start, k.period) for k in body.diagnosis_keys()]
+    met = list(range(0, 1000, 90))
+    sightings = [(keys[k].identifier(0), keys[k].start) for k in met]
+
+    hits = match(body.columns(), heard(sightings), path=path)
+
+    assert [(k, n, keys[k].start) for n, k in enumerate(met)] == hits
+
+
+@on_every_path
+def test_a_log_of_a_hundred_thousand_sightings_is_searched(path: SearchPath) -> None:
+    rng = np.random.default_rng(3)
+    key = PlainKey(TEK, TODAY, 144)
+    intervals = rng.integers(TODAY - 200, TODAY + 200, 100_000)
+    identifiers = bytearray(rng.bytes(16 * len(intervals)))
+    met = [5, 40_000, 99_999]
+    for n in met:
+        identifiers[16 * n : 16 * n + 16] = key.identifier(n % 144)
+        intervals[n] = TODAY + n % 144
+
+    hits = match(columns([key]), Sightings(bytes(identifiers), intervals), path=path)
+
+    assert [(0, n, TODAY + n % 144) for n in met] == hits
+
+
+@pytest.mark.skipif(
+    len(available_paths()) == 1, reason="compiled paths: expected numba, found none"
+)
+def test_a_filter_that_is_as_large_as_it_may_be_loses_nothing() -> None:
+    count = 1 << 20
+    rng = np.random.default_rng(5)
+    key = PlainKey(TEK, TODAY, 144)
+    identifiers = bytearray(rng.bytes(16 * count))
+    identifiers[-16:] = key.identifier(100)
+    sightings = Sightings(bytes(identifiers), np.full(count, TODAY + 100))
+
+    assert len(sightings.bit_filter) == count
+    assert [Hit(0, count - 1, TODAY + 100)] == match(columns([key]), sightings)
+
+
+@on_every_path
+def test_sightings_are_indexed_once_for_many_blocks(path: SearchPath) -> None:
     key = PlainKey(TEK, TODAY, 144)
     sightings = heard([(key.identifier(0), TODAY)])
-    match(columns([key]), sightings)
-    index = sightings.by_identifier
+    match(columns([key]), sightings, path=path)
+    indexes = dict(vars(sightings))
 
-    assert [Hit(0, 0, TODAY)] == match(columns([key]), sightings)
-    assert index is sightings.by_identifier
+    assert [Hit(0, 0, TODAY)] == match(columns([key]), sightings, path=path)
+    assert {"distinct_intervals", "identifiers", "intervals"} < indexes.keys()
+    assert all(vars(sightings)[name] is index for name, index in indexes.items())
 
 
-def test_no_keys_or_no_sightings_give_no_hits() -> None:
+@on_every_path
+def test_no_keys_or_no_sightings_give_no_hits(path: SearchPath) -> None:
     key = PlainKey(TEK, TODAY, 144)
 
-    assert match(columns([key]), heard([])) == []
-    assert match(columns([]), heard([(TEK, TODAY)])) == []
-    assert match(columns([]), heard([])) == []
+    assert match(columns([key]), heard([]), path=path) == []
+    assert match(columns([]), heard([(TEK, TODAY)]), path=path) == []
+    assert match(columns([]), heard([]), path=path) == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +293,9 @@ def test_no_keys_or_no_sightings_give_no_hits() -> None:
         (TEK, [TODAY], [145], "periods: expected 1 to 144"),
         (TEK, [TODAY], [0], "periods: expected 1 to 144"),
         (TEK, [-1], [144], "starts: expected 0 to"),
-        (TEK, [2**32], [144], "starts: expected 0 to"),
+        (TEK, [LIMIT - 143], [144], "starts: expected 0 to"),
+        (TEK, [LIMIT], [1], "starts: expected 0 to"),
+        (TEK, [2**63 - 1], [1], "starts: expected 0 to"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(
@@ -227,19 +314,6 @@ def test_sightings_that_do_not_fit_are_refused() -> None:
         match(columns([PlainKey(TEK, TODAY, 144)]), bad)
 
 
-@given(
-    st.lists(st.integers(-40, 220), max_size=4),
-    st.lists(st.tuples(st.integers(-40, 220), st.integers(1, 144)), max_size=4),
-)
-def test_a_key_is_skipped_exactly_when_no_sighting_is_near(
-    intervals: list[int], shapes: list[tuple[int, int]]
-) -> None:
-    keys = [PlainKey(TEK, TODAY + start, period) for start, period in shapes]
-    sightings = heard([(TEK, TODAY + interval) for interval in intervals])
-    near = [
-        index
-        for index, (start, period) in enumerate(shapes)
-        if any(start - 12 <= interval <= start + period + 11 for interval in intervals)
-    ]
-
-    assert _keys_near_sightings(columns(keys), sightings).tolist() == near
+def test_less_than_one_thread_is_refused() -> None:
+    with pytest.raises(UsageError, match="threads: expected 1 or more, got 0"):
+        match_in_threads(columns([]), heard([]), threads=0)

@@ -1,0 +1,105 @@
+"""The path that is always there: hashlib, AES of a library, and numpy.
+
+What this module guarantees:
+
+* An identifier that does not pass the prefilter was not heard.
+
+Most of its time goes into calls: two hash states and one cipher for each key.
+Source: docs/reference/protocol.md, "Matching".
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cosignal.protocol.identifiers import (
+    RPI_BYTES,
+    TEK_BYTES,
+    identifier_cipher,
+    padded_intervals,
+    rolling_proximity_identifier_key,
+)
+from cosignal.protocol.intervals import DAY_INTERVALS
+from cosignal.protocol.matching.columns import (
+    TOLERANCE_INTERVALS,
+    Hit,
+    KeyColumns,
+    Sightings,
+    first_words,
+    flat,
+)
+
+#: Identifiers of this many keys (147 kB) are looked up in one numpy call. It makes
+#: numpy's cost per call negligible and still fits the second-level cache.
+_BATCH_KEYS: Final = 64
+#: AES may write up to a block beyond what it was asked for.
+_CIPHER_SLACK: Final = 16
+
+
+def search(
+    keys: KeyColumns, sightings: Sightings, needed: npt.NDArray[np.int64]
+) -> list[Hit]:
+    """Find the sightings of some keys.
+
+    Args:
+        keys: Checked columns.
+        sightings: Checked columns.
+        needed: Rows of `needed_identifiers`.
+
+    Returns:
+        All hits, in any order.
+    """
+    hits: list[Hit] = []
+    buffer = bytearray(_BATCH_KEYS * DAY_INTERVALS * RPI_BYTES + _CIPHER_SLACK)
+    for begin in range(0, len(needed), _BATCH_KEYS):
+        batch: list[list[int]] = needed[begin : begin + _BATCH_KEYS].tolist()
+        ends = _derive_batch(flat(keys.keys), batch, buffer)
+        hits += _look_up(batch, ends, buffer, sightings)
+    return hits
+
+
+def _derive_batch(
+    teks: memoryview, batch: Sequence[Sequence[int]], buffer: bytearray
+) -> list[int]:
+    """Write the identifiers of a batch into `buffer`, key after key.
+
+    Returns:
+        Per key, how many identifiers stand in the buffer up to its last one.
+    """
+    target = memoryview(buffer)
+    ends: list[int] = []
+    written, known, blocks = 0, (-1, -1), b""
+    for key, first, count in batch:
+        # Neighbours in a body mostly share their span, and so the blocks to encrypt.
+        if (first, count) != known:
+            blocks = padded_intervals(first, count)
+            known = (first, count)
+        tek = teks[key * TEK_BYTES : (key + 1) * TEK_BYTES]
+        cipher = identifier_cipher(rolling_proximity_identifier_key(tek))
+        cipher.encryptor().update_into(blocks, target[written * RPI_BYTES :])
+        written += count
+        ends.append(written)
+    return ends
+
+
+def _look_up(
+    batch: Sequence[Sequence[int]],
+    ends: Sequence[int],
+    buffer: bytearray,
+    sightings: Sightings,
+) -> Iterator[Hit]:
+    """Find the sightings of a batch's identifiers."""
+    table = sightings.prefilter
+    words = first_words(buffer)[: ends[-1]]
+    candidates = np.flatnonzero(table[words & np.uint32(len(table) - 1)])
+    for position in candidates.tolist():
+        raw = bytes(buffer[position * RPI_BYTES : (position + 1) * RPI_BYTES])
+        for sighting, heard_at in sightings.by_identifier.get(raw, ()):
+            row = bisect_right(ends, position)
+            key, first, _ = batch[row]
+            interval = first + position - (ends[row - 1] if row else 0)
+            if abs(heard_at - interval) <= TOLERANCE_INTERVALS:
+                yield Hit(key, sighting, interval)
