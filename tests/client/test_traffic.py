@@ -197,6 +197,15 @@ async def test_a_connection_that_never_spoke_is_counted_when_it_closes() -> None
         assert (1, relay.up) == (account.connections, account.total.sent)
 
 
+async def test_an_address_that_nobody_listens_on_costs_nothing() -> None:
+    traffic = Traffic()
+    async with HttpSource("http://127.0.0.1:1", traffic=traffic) as source:
+        with pytest.raises(UnavailableError):
+            await source.get("chain/shards")
+
+    assert traffic.snapshot() == Account({})
+
+
 async def test_a_session_is_not_counted_twice() -> None:
     async with new_session() as session:
         with pytest.raises(UsageError, match="traffic: expected none"):

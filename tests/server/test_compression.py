@@ -214,6 +214,13 @@ async def test_the_checkpoint_of_many_authorities_is_packed(tmp_path: Path) -> N
     assert packed.headers["Cache-Control"] == "public, max-age=2"
 
 
+async def test_nodes_read_each_others_files_as_they_are(network: Authorities) -> None:
+    await network.publish(2, some_keys(20))
+    await network.reach(2)
+
+    assert all(not ledger.holdings.packed._kept for ledger in network.ledgers)
+
+
 @given(st.text(max_size=60))
 def test_no_header_breaks_the_negotiation(header: str) -> None:
     assert wants_gzip(header) in (True, False)

@@ -197,9 +197,9 @@ class Traffic:
         counted.tally.requests += 1
 
     def closed(self, handle: int) -> None:
-        """Forget a socket; what it moved stays."""
+        """Forget a socket; what it moved stays, and one that moved nothing never was."""
         counted = self._open.pop(handle, None)
-        if counted is not None and not counted.named:
+        if counted is not None and not counted.named and counted.tally.moved:
             self._book(counted.address, counted)
 
     def _book(self, source: str, counted: "_CountedSocket") -> None:
@@ -228,6 +228,10 @@ class _Tally:
         self.requests += other.requests
         self.sent += other.sent
         self.received += other.received
+
+    @property
+    def moved(self) -> bool:
+        return bool(self.sent or self.received)
 
     def amount(self) -> Amount:
         return Amount(self.requests, self.sent, self.received)

@@ -22,7 +22,7 @@ from cosignal.client.sources import reason
 from cosignal.protocol.errors import CosignalError, RefusedError, UsageError
 from cosignal.server import logs
 from cosignal.server.clock import system_clock, system_entropy
-from cosignal.server.commands import demo, fsck, keys, mirror, verify, watch
+from cosignal.server.commands import client, demo, fsck, keys, mirror, verify, watch
 from cosignal.server.commands.lifeline import follow_stdin
 from cosignal.server.commands.terminal import (
     EXIT_FALSE,
@@ -47,6 +47,7 @@ code_app = typer.Typer(help="Verification codes.", no_args_is_help=True)
 app.add_typer(network_app, name="network")
 app.add_typer(code_app, name="code")
 app.add_typer(keys.app, name="keys")
+app.add_typer(client.app, name="client")
 app.command("demo")(demo.command)
 app.command("verify")(verify.command)
 app.command("watch")(watch.command)

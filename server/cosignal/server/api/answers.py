@@ -15,6 +15,11 @@ from cosignal.server.api.encodings import GZIP, wants_gzip
 from cosignal.server.ledger.packing import PackedFiles
 from cosignal.server.ledger.public_files import PublicFile
 
+TEXT_UTF8 = "text/plain; charset=utf-8"
+YEAR_SECONDS = 31_536_000
+DAY_SECONDS = 86_400
+MOMENT_SECONDS = 2
+
 
 async def answer(
     request: web.Request,

@@ -17,7 +17,13 @@ from aiohttp import web
 from cosignal.protocol.errors import GoneError, MalformedError
 from cosignal.protocol.proofs import Proof
 from cosignal.protocol.tiles import Bundle, parse_tile_path
-from cosignal.server.api.answers import answer
+from cosignal.server.api.answers import (
+    DAY_SECONDS,
+    MOMENT_SECONDS,
+    TEXT_UTF8,
+    YEAR_SECONDS,
+    answer,
+)
 from cosignal.server.api.routing import BYTES, TEXT, Reply, Route
 from cosignal.server.app_keys import CLOCK, LEDGER
 from cosignal.server.intake.refusals import RequestError
@@ -25,10 +31,6 @@ from cosignal.server.ledger.evidence import FOLDER as EVIDENCE
 from cosignal.server.ledger.ledger import Ledger
 from cosignal.server.ledger.public_files import PublicFile
 
-TEXT_UTF8 = "text/plain; charset=utf-8"
-YEAR_SECONDS = 31_536_000
-DAY_SECONDS = 86_400
-MOMENT_SECONDS = 2
 _HEX = "[0-9a-f]{64}"
 
 
