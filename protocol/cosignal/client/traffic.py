@@ -197,7 +197,7 @@ class Traffic:
         counted.tally.requests += 1
 
     def closed(self, handle: int) -> None:
-        """Forget a socket; what it moved stays, and one that moved nothing never was."""
+        """Forget a socket; what it moved stays, and if that is nothing it never was."""
         counted = self._open.pop(handle, None)
         if counted is not None and not counted.named and counted.tally.moved:
             self._book(counted.address, counted)
