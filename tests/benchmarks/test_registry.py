@@ -20,6 +20,7 @@ BUDGETS = {
     "seal_to_quorum_ms_p95_n4": ("at most", 50.0),
 }
 WITHOUT_BUDGET = {
+    "client_bytes_per_day",
     "merkle_leaves_per_s",
     "seal_to_quorum_ms_p95_n16",
     "static_block_ratio_nginx",

@@ -2,6 +2,7 @@
 
 ======================================= ================================================
 where a chain is read from              `sources`, `paths`, `downloads`
+what reading costs                      `traffic`
 what is believed                        `follower`, `certify`, `disputes`
 what is kept                            `store`, `state`, `folders`
 what a phone finds and sends            `exposures`, `sightings`, `upload`

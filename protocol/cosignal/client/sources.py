@@ -5,6 +5,8 @@ What this module guarantees:
 * A node's base URL, its `/chain` and a shard's prefix all mean the same place; so does
   the folder of a mirror.
 * No cookie is kept or sent, no answer is larger than asked for, nothing waits for ever.
+* An answer's size is what it unpacks to: a small file that swells is given up at the
+  limit.
 * Whatever goes wrong is a `SourceError`.
 
 Nothing read here is believed: `follower` verifies it all.
@@ -20,6 +22,7 @@ from typing import Protocol, Self
 
 import aiohttp
 
+from cosignal.client.traffic import Traffic
 from cosignal.protocol.errors import (
     GoneError,
     NotFoundError,
@@ -62,15 +65,31 @@ class Source(Protocol):
 class HttpSource:
     """A node or a mirror, over HTTP."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        session: aiohttp.ClientSession | None = None,
+        *,
+        traffic: Traffic | None = None,
+    ) -> None:
         """Read below `url`.
 
         Args:
             url: Base URL of a node or mirror, its `/chain`, or a shard's prefix.
             session: To share among sources; without it the source makes its own.
+            traffic: Counts what the source's own session moves.
+
+        Raises:
+            UsageError: Session and traffic; a session counts what it was made to count.
         """
+        if session is not None and traffic is not None:
+            raise UsageError(
+                "traffic: expected none beside a session, got both",
+                advice="Make the session by new_session(traffic).",
+            )
         self.base = _CHAIN.sub("", url.rstrip("/"))
         self._session = session
+        self._traffic = traffic
         self._own: aiohttp.ClientSession | None = None
         # Checkpoints by path with their ETags, owned by `get`: most polls find the
         # same one, and 304 costs the mirror nothing.
@@ -84,7 +103,7 @@ class HttpSource:
     async def __aenter__(self) -> Self:
         """Open a session unless one was given."""
         if self._session is None:
-            self._own = self._session = new_session()
+            self._own = self._session = new_session(self._traffic)
         return self
 
     async def __aexit__(
@@ -204,14 +223,23 @@ def reason(error: Exception) -> str:
     return "one that is not HTTP, or breaks off"
 
 
-def new_session() -> aiohttp.ClientSession:
-    """Make a session that waits for nothing long and remembers nobody."""
+def new_session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
+    """Make a session that waits for nothing long and remembers nobody.
+
+    Args:
+        traffic: Counts what it moves.
+
+    Returns:
+        The session; its caller closes it.
+    """
     return aiohttp.ClientSession(
+        **(traffic.session_options() if traffic else {}),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(
             total=TIMEOUT_SECONDS, sock_connect=CONNECT_SECONDS
         ),
-        headers={"User-Agent": "cosignal"},
+        # Gzip is all that chains are packed with, and all that is unpacked everywhere.
+        headers={"User-Agent": "cosignal", "Accept-Encoding": "gzip"},
     )
 
 

@@ -23,6 +23,7 @@ from cosignal.protocol.errors import CosignalError, RefusedError, UsageError
 from cosignal.server import logs
 from cosignal.server.clock import system_clock, system_entropy
 from cosignal.server.commands import (
+    client,
     demo,
     fsck,
     keys,
@@ -57,6 +58,7 @@ app.add_typer(network_app, name="network")
 app.add_typer(code_app, name="code")
 app.add_typer(keys.app, name="keys")
 app.add_typer(record.app, name="record")
+app.add_typer(client.app, name="client")
 app.command("demo")(demo.command)
 app.command("verify")(verify.command)
 app.command("watch")(watch.command)

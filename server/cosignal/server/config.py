@@ -172,7 +172,8 @@ class Limits(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     #: Longest time for one request, seconds. Default 30.
     request_seconds: Positive = 30
-    #: Memory for public files, bytes. Default 256 MiB.
+    #: Memory for public files, bytes; packed copies may take a sixteenth more.
+    #: Default 256 MiB.
     memory_cache_bytes: Positive = 268_435_456
 
 

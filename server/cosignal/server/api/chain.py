@@ -4,18 +4,27 @@ What this module guarantees:
 
 * Everything but the checkpoint and the lists is immutable and says so; every answer has
   an ETag, and one that the reader has already is answered 304 without a body.
+* Checkpoints, entry bundles and policies travel packed to readers who take gzip; the
+  rest is random bytes or too short, and never does.
 * No answer may be kept longer than the body in it lives; an erased body is 410.
 * No cookie is set, and nothing is asked or noted about the reader.
 
 Source: c2sp.org/tlog-tiles, c2sp.org/tlog-proof.
 """
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from cosignal.client.paths import configuration_path, policy_path
 from cosignal.protocol.errors import GoneError, MalformedError
 from cosignal.protocol.proofs import Proof
-from cosignal.protocol.tiles import parse_tile_path
+from cosignal.protocol.tiles import Bundle, parse_tile_path
+from cosignal.server.api.answers import (
+    DAY_SECONDS,
+    MOMENT_SECONDS,
+    TEXT_UTF8,
+    YEAR_SECONDS,
+    answer,
+)
 from cosignal.server.api.routing import BYTES, TEXT, Reply, Route
 from cosignal.server.app_keys import CLOCK, LEDGER
 from cosignal.server.intake.refusals import RequestError
@@ -23,10 +32,6 @@ from cosignal.server.ledger.evidence import FOLDER as EVIDENCE
 from cosignal.server.ledger.ledger import Ledger
 from cosignal.server.ledger.public_files import PublicFile
 
-TEXT_UTF8 = "text/plain; charset=utf-8"
-YEAR_SECONDS = 31_536_000
-DAY_SECONDS = 86_400
-MOMENT_SECONDS = 2
 _HEX = "[0-9a-f]{64}"
 
 
@@ -41,7 +46,8 @@ async def checkpoint(request: web.Request) -> web.Response:
             advice="Ask again in a moment, or another authority.",
         )
     file = PublicFile.of(ledger.publisher.data)
-    return _answer(request, file, TEXT_UTF8, MOMENT_SECONDS)
+    packed = ledger.holdings.packed
+    return await answer(request, file, TEXT_UTF8, MOMENT_SECONDS, packed=packed)
 
 
 async def tile(request: web.Request) -> web.Response:
@@ -49,13 +55,17 @@ async def tile(request: web.Request) -> web.Response:
     ledger = _ledger(request)
     path = f"tile/{request.match_info['path']}"
     try:
-        parse_tile_path(path.encode())
+        item = parse_tile_path(path.encode())
     except MalformedError as error:
         raise RequestError(404, "not_found", str(error)) from error
     file = await ledger.holdings.public.read(f"chain/{ledger.shard}/{path}")
     if file is None:
         raise _absent("tile", "A partial tile may have given way to the full one.")
-    return _answer(request, file, BYTES, YEAR_SECONDS, immutable=True)
+    # Entries are text that repeats itself; hashes are not.
+    packed = ledger.holdings.packed if isinstance(item, Bundle) else None
+    return await answer(
+        request, file, BYTES, YEAR_SECONDS, immutable=True, packed=packed
+    )
 
 
 async def body(request: web.Request) -> web.Response:
@@ -74,7 +84,7 @@ async def body(request: web.Request) -> web.Response:
     if found is None:
         raise _absent("body", "Take the commitment from a record on the chain.")
     life = min(found.expires - now, YEAR_SECONDS)
-    return _answer(request, found.file, BYTES, life, immutable=True)
+    return await answer(request, found.file, BYTES, life, immutable=True)
 
 
 async def proof(request: web.Request) -> web.Response:
@@ -86,7 +96,7 @@ async def proof(request: web.Request) -> web.Response:
     hashes = await ledger.holdings.tree.inclusion(index, size)
     file = PublicFile.of(Proof(index, tuple(hashes), data).encode())
     # Later ones differ, but none ever becomes wrong.
-    return _answer(request, file, TEXT_UTF8, DAY_SECONDS)
+    return await answer(request, file, TEXT_UTF8, DAY_SECONDS)
 
 
 async def shards(request: web.Request) -> web.Response:
@@ -94,7 +104,7 @@ async def shards(request: web.Request) -> web.Response:
     data = request.app[LEDGER].holdings.policies.shards
     if not data:
         raise _absent("list of shards", "Ask again when the chain has begun.")
-    return _answer(request, PublicFile.of(data), TEXT_UTF8, MOMENT_SECONDS)
+    return await answer(request, PublicFile.of(data), TEXT_UTF8, MOMENT_SECONDS)
 
 
 async def policy(request: web.Request) -> web.Response:
@@ -127,7 +137,7 @@ async def evidence_list(request: web.Request) -> web.Response:
     """Names of the evidence files, one a line."""
     names = await request.app[LEDGER].holdings.evidence.names()
     file = PublicFile.of("".join(f"{name}\n" for name in names).encode())
-    return _answer(request, file, TEXT_UTF8, MOMENT_SECONDS)
+    return await answer(request, file, TEXT_UTF8, MOMENT_SECONDS)
 
 
 async def evidence(request: web.Request) -> web.Response:
@@ -136,7 +146,7 @@ async def evidence(request: web.Request) -> web.Response:
     file = await request.app[LEDGER].holdings.public.read(path)
     if file is None:
         raise _absent("evidence", "Take the name from /chain/evidence/.")
-    return _answer(request, file, TEXT_UTF8, YEAR_SECONDS, immutable=True)
+    return await answer(request, file, TEXT_UTF8, YEAR_SECONDS, immutable=True)
 
 
 async def _record(
@@ -147,7 +157,10 @@ async def _record(
     if file is None:
         raise _absent(what, f"GET /chain/{what} is the newest; versions count from 1.")
     seconds = YEAR_SECONDS if immutable else MOMENT_SECONDS
-    return _answer(request, file, TEXT_UTF8, seconds, immutable=immutable)
+    packed = ledger.holdings.packed
+    return await answer(
+        request, file, TEXT_UTF8, seconds, immutable=immutable, packed=packed
+    )
 
 
 def _ledger(request: web.Request) -> Ledger:
@@ -159,24 +172,6 @@ def _ledger(request: web.Request) -> Ledger:
 
 def _absent(what: str, advice: str) -> RequestError:
     return RequestError(404, "not_found", f"there is no such {what}", advice=advice)
-
-
-def _answer(
-    request: web.Request,
-    file: PublicFile,
-    content_type: str,
-    seconds: int,
-    *,
-    immutable: bool = False,
-) -> web.Response:
-    """Send a file, unless the reader has it."""
-    cache = f"public, max-age={seconds}{', immutable' if immutable else ''}"
-    headers = {hdrs.ETAG: f'"{file.tag}"', hdrs.CACHE_CONTROL: cache}
-    known = request.if_none_match or ()
-    if any(tag.value in (file.tag, "*") for tag in known):
-        return web.Response(status=304, headers=headers)
-    headers[hdrs.CONTENT_TYPE] = content_type
-    return web.Response(body=file.data, headers=headers)
 
 
 _UNCHANGED = Reply("the reader has it already", media=None)

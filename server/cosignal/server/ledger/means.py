@@ -10,12 +10,16 @@ from cosignal.server.config import Config
 from cosignal.server.keyring import Keyring, Trust
 from cosignal.server.ledger.bodies import Bodies
 from cosignal.server.ledger.evidence import EvidenceFolder
+from cosignal.server.ledger.packing import PackedFiles
 from cosignal.server.ledger.peers import PeerCalls
 from cosignal.server.ledger.policies import Policies
 from cosignal.server.ledger.public_files import PublicFiles
 from cosignal.server.ledger.tree import Tree
 from cosignal.server.storage.database import Database
 from cosignal.server.storage.files import DurableFiles
+
+#: Packed copies may take this part of the memory for files on top of it.
+PACKED_PART = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,7 @@ class Holdings:
         evidence: Files against those who told two stories.
         policies: The versions of policy and configuration published.
         public: The public folder, from memory.
+        packed: Packed copies of some of its files.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Holdings:
         """Use a database and a public folder, for one shard."""
         prefix = f"chain/{shard}"
         self.public = PublicFiles(files, memory_bytes)
+        self.packed = PackedFiles(memory_bytes // PACKED_PART)
         self.tree = Tree(database, self.public, prefix)
         self.bodies = Bodies(database, self.public, prefix)
         self.evidence = EvidenceFolder(self.public, self.tree)
