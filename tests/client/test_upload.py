@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -116,6 +117,8 @@ async def test_an_absent_node_is_unavailable() -> None:
             await client.upload("12345678", sample_keys(1))
 
 
+#: Answers every step.
+GOOD = {"token": "t", "certificate": "c", "insertedExposures": 1}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -142,7 +145,7 @@ async def test_every_request_has_one_size_whatever_it_carries(count: int) -> Non
 
     async def answer(request: web.Request) -> web.Response:
         sizes.append(len(await request.read()))
-        return web.json_response({"token": "t" * 400, "certificate": "c" * 700})
+        return web.json_response(GOOD | {"token": "t" * 400, "certificate": "c" * 700})
 
     await upload_to(answer, sample_keys(count))
 
@@ -168,11 +171,28 @@ async def test_a_busy_node_asks_for_patience(status: int) -> None:
     assert "later" in caught.value.advice
 
 
+@pytest.mark.parametrize("missing", list(GOOD))
+async def test_an_answer_without_what_it_is_for_is_unavailable(missing: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({k: v for k, v in GOOD.items() if k != missing})
+
+    with pytest.raises(UnavailableError, match="got another answer"):
+        await upload_to(answer, sample_keys(1))
+
+
+async def test_a_server_that_leaves_zero_out_is_understood() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        zero = {"insertedExposures": None, "revisionToken": "r"}
+        return web.json_response(GOOD | zero)
+
+    await upload_to(answer, sample_keys(1))
+
+
 async def test_an_answer_in_several_pieces_is_read_whole() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for piece in (b'{"token": "t",', b'"certificate": "c"}'):
+        for piece in (b'{"token": "t",', b'"certificate": "c","insertedExposures":1}'):
             await response.write(piece)
             await asyncio.sleep(0.01)
         return response
@@ -295,7 +315,7 @@ async def test_real_and_fake_requests_have_the_same_length_on_the_line() -> None
         head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(REQUEST_BYTES)
         sizes.append(len(head) + len(body))
-        answer = b'{"token":"t","certificate":"c"}'
+        answer = json.dumps(GOOD).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n")
         writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(answer), answer))
         await writer.drain()

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import aiohttp
 import msgspec
@@ -58,6 +58,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Step(StrEnum):
@@ -136,15 +137,16 @@ class _Publish(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class _Token(msgspec.Struct):
-    token: str
+    token: _Text
 
 
 class _Certificate(msgspec.Struct):
-    certificate: str
+    certificate: _Text
 
 
 class _Published(msgspec.Struct, rename="camel"):
-    inserted_exposures: int = 0
+    # Google's server leaves 0 out, but then has the token.
+    inserted_exposures: Annotated[int, msgspec.Meta(ge=0)] | None = None
     revision_token: str = ""
     receipt: str = ""
 
@@ -247,8 +249,11 @@ class UploadClient:
             onset or 0,
         )
         reply = await self._post(Step.PUBLISH, msgspec.to_builtins(request), _Published)
+        if reply.inserted_exposures is None and not reply.revision_token:
+            # Whoever answers so, the keys are not published.
+            raise _other_answer(Step.PUBLISH, _Published)
         return Uploaded(
-            reply.inserted_exposures, reply.revision_token, reply.receipt or None
+            reply.inserted_exposures or 0, reply.revision_token, reply.receipt or None
         )
 
     async def pretend(self, step: Step) -> None:
@@ -270,10 +275,7 @@ class UploadClient:
         try:
             return msgspec.json.decode(data, type=reply)
         except _NO_JSON:
-            raise UnavailableError(
-                f"{step}: expected {reply.__name__.strip('_')} JSON, got other text",
-                advice="Check the address and the network, and try again later.",
-            ) from None
+            raise _other_answer(step, reply) from None
 
     async def _send(
         self, step: Step, request: Mapping[str, object], mark: Mapping[str, str]
@@ -304,6 +306,13 @@ class UploadClient:
         # Random text: a compressing proxy would show how long zeros are.
         padding = b64encode(self._entropy(missing)).decode()[:missing]
         return msgspec.json.encode({**request, "padding": padding})
+
+
+def _other_answer(step: Step, reply: type) -> UnavailableError:
+    return UnavailableError(
+        f"{step}: expected {reply.__name__.strip('_')} JSON, got another answer",
+        advice="Check the address and the network, and try again later.",
+    )
 
 
 def _refusal(status: int, data: bytes, retry_after: str) -> UploadRefusedError:
