@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from cosignal.client.folders import Folder
 from cosignal.client.follower import Follower
 from cosignal.client.sources import HttpSource, new_session
 from cosignal.client.store import Store
-from cosignal.client.upload import REQUEST_BYTES, UploadClient, UploadRefusedError
+from cosignal.client.upload import (
+    NO_CODE,
+    REQUEST_BYTES,
+    Step,
+    UploadClient,
+    UploadRefusedError,
+)
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import RefusedError, UnavailableError
 from cosignal.protocol.notes import parse_note
@@ -110,6 +117,8 @@ async def test_an_absent_node_is_unavailable() -> None:
             await client.upload("12345678", sample_keys(1))
 
 
+#: Answers every step.
+GOOD = {"token": "t", "certificate": "c", "insertedExposures": 1}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -136,7 +145,7 @@ async def test_every_request_has_one_size_whatever_it_carries(count: int) -> Non
 
     async def answer(request: web.Request) -> web.Response:
         sizes.append(len(await request.read()))
-        return web.json_response({"token": "t" * 400, "certificate": "c" * 700})
+        return web.json_response(GOOD | {"token": "t" * 400, "certificate": "c" * 700})
 
     await upload_to(answer, sample_keys(count))
 
@@ -162,11 +171,28 @@ async def test_a_busy_node_asks_for_patience(status: int) -> None:
     assert "later" in caught.value.advice
 
 
+@pytest.mark.parametrize("missing", list(GOOD))
+async def test_an_answer_without_what_it_is_for_is_unavailable(missing: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({k: v for k, v in GOOD.items() if k != missing})
+
+    with pytest.raises(UnavailableError, match="got another answer"):
+        await upload_to(answer, sample_keys(1))
+
+
+async def test_a_server_that_leaves_zero_out_is_understood() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        zero = {"insertedExposures": None, "revisionToken": "r"}
+        return web.json_response(GOOD | zero)
+
+    await upload_to(answer, sample_keys(1))
+
+
 async def test_an_answer_in_several_pieces_is_read_whole() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for piece in (b'{"token": "t",', b'"certificate": "c"}'):
+        for piece in (b'{"token": "t",', b'"certificate": "c","insertedExposures":1}'):
             await response.write(piece)
             await asyncio.sleep(0.01)
         return response
@@ -215,4 +241,116 @@ async def test_a_refusal_shows_nothing_but_an_error_code() -> None:
         await upload_to(echo, sample_keys(1))
 
     assert "12345678" not in str(caught.value)
-    assert caught.value.code == "without a known code"
+    assert caught.value.code == NO_CODE
+
+
+async def test_a_long_code_of_letters_is_not_taken_for_an_error_code() -> None:
+    async def echo(_: web.Request) -> web.Response:
+        return web.json_response({"errorCode": "abcdefghijklmnop"}, status=400)
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(echo, sample_keys(1))
+
+    assert caught.value.code == NO_CODE
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "unauthorized",
+        "code_invalid",
+        "health_authority_verification_certificate_invalid",
+    ],
+)
+async def test_the_authoritys_error_code_is_kept(code: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"errorCode": code}, status=401)
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(answer, sample_keys(1))
+
+    assert (caught.value.code, caught.value.final) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (429, '{"errorCode": "quota_exceeded"}'),
+        (500, '{"errorCode": "internal_error"}'),
+        (503, ""),
+        (403, "<html>blocked by a proxy"),
+        (302, ""),
+    ],
+)
+async def test_what_may_be_asked_again_is_not_final(status: int, text: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=text)
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(answer, sample_keys(1))
+
+    assert not caught.value.final
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [("7", 7), ("9" * 9, 86_400), ("9" * 10, 0), ("-1", 0), ("soon", 0), ("", 0)],
+)
+async def test_retry_after_is_taken_in_seconds_and_for_a_day_at_most(
+    sent: str, seconds: int
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": sent})
+
+    with pytest.raises(UploadRefusedError) as caught:
+        await upload_to(answer, sample_keys(1))
+
+    assert caught.value.retry_after == seconds
+
+
+async def test_real_and_fake_requests_have_the_same_length_on_the_line() -> None:
+    sizes: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(REQUEST_BYTES)
+        sizes.append(len(head) + len(body))
+        answer = json.dumps(GOOD).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(answer), answer))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, new_session() as session:
+        client = UploadClient(
+            session,
+            f"http://127.0.0.1:{port}",
+            api_key="key",
+            health_authority="authority",
+            entropy=counted_entropy(),
+        )
+        await client.upload("12345678", sample_keys(14))
+        for step in Step:
+            await client.pretend(step)
+
+    assert len(sizes) == 6
+    assert sizes[:3] == sizes[3:]
+
+
+async def test_a_fake_request_does_nothing_at_a_real_node(desk: Desk) -> None:
+    client = client_of(desk)
+    code = await code_from(desk)
+
+    for step in Step:
+        await client.pretend(step)
+
+    assert (await client.upload(code, sample_keys(2))).inserted == 2
+
+
+async def test_a_fake_request_is_refused_like_a_real_one(desk: Desk) -> None:
+    with pytest.raises(UploadRefusedError) as caught:
+        await client_of(desk, api_key="not the key").pretend(Step.REDEEM)
+
+    assert caught.value.code == "unauthorized"

@@ -143,11 +143,14 @@ class Desk:
         body = {"token": token, "ekeyhmac": mac}
         return await self.post("/api/certificate", body, self.api_key("device"))
 
-    async def certified(self, upload: Upload, **fields: object) -> Upload:
+    async def certified(
+        self, upload: Upload, nonce: str = "", **fields: object
+    ) -> Upload:
         """Everything from the clinic to the certificate."""
         code = (await self.issue(**fields)).json["code"]
         accept = ["negative"]
-        token = (await self.verify(code, accept=accept)).json["token"]
+        verified = await self.verify(code, accept=accept, nonce=nonce)
+        token = verified.json["token"]
         certificate = (await self.certify(token, upload.mac)).json["certificate"]
         return replace(upload, certificate=certificate)
 

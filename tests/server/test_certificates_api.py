@@ -35,13 +35,39 @@ async def test_a_certificate_names_the_key_set_and_the_test(
     assert found.expires == desk.clock.now + 15 * 60
 
 
-async def test_a_token_works_once_however_often_it_is_sent_at_once(desk: Desk) -> None:
+def other_mac(number: int) -> str:
+    return b64encode(number.to_bytes(32, "big")).decode()
+
+
+async def test_a_token_works_for_one_key_set_however_many_are_sent_at_once(
+    desk: Desk,
+) -> None:
     text = await token(desk)
 
-    answers = await asyncio.gather(*(desk.certify(text, MAC) for _ in range(100)))
+    answers = await asyncio.gather(
+        *(desk.certify(text, other_mac(number)) for number in range(100))
+    )
 
     assert [answer.status for answer in answers].count(200) == 1
     assert {answer.code for answer in answers} == {"", "token_invalid"}
+
+
+async def test_a_lost_certificate_is_written_again_for_the_same_keys_only(
+    desk: Desk,
+) -> None:
+    text = await token(desk)
+    await desk.certify(text, MAC)
+    desk.clock.now += 20 * 60
+
+    again = await desk.certify(text, MAC)
+    other = await desk.certify(text, other_mac(1))
+
+    assert (other.status, other.code) == (400, "token_invalid")
+    assert again.status == 200
+    certificate = again.json["certificate"]
+    found = desk.intake.certificates.verify(certificate, desk.clock.now)
+    assert found.tekmac == bytes(32)
+    assert found.expires == desk.clock.now + 15 * 60
 
 
 async def test_a_token_ends_after_a_day(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -51,16 +51,19 @@ def raw(folder: Path) -> bytes:
 
 async def a_whole_life(desk: Desk, entropy: Entropy) -> tuple[set[str], list[Answer]]:
     """One person's way from code to chain, with mistakes; and every secret in it."""
-    upload = Upload.of(entropy, 3)
+    upload, other = Upload.of(entropy, 3), Upload.of(entropy, 1)
     code = (await desk.issue()).json
-    secrets = {code["code"], code["longCode"]}
+    nonce = b64encode(entropy(32)).decode()
+    secrets = {code["code"], code["longCode"], nonce}
     answers = [await desk.verify("00000000"), await desk.verify(code["code"] + "9")]
-    verified = await desk.verify(code["code"])
+    verified = await desk.verify(code["code"], nonce=nonce)
+    assert (await desk.verify(code["code"], nonce=nonce)).status == 200
     answers.append(await desk.verify(code["longCode"]))
+    answers.append(await desk.verify(code["code"], nonce=nonce[::-1]))
     token = verified.json["token"]
     answers.append(await desk.certify(token + "x", upload.mac))
     certified = await desk.certify(token, upload.mac)
-    answers.append(await desk.certify(token, upload.mac))
+    answers.append(await desk.certify(token, other.mac))
     secrets |= {token, certified.json["certificate"], upload.mac}
     upload = Upload(upload.keys, upload.secret, certified.json["certificate"])
     secrets |= {key.key_text for key in upload.keys}
@@ -122,7 +125,7 @@ async def test_the_database_holds_no_code_token_certificate_api_key_or_address(
     found = [secret for secret in secrets if secret.encode() in data]
     assert found == []
     macs = [b64decode(secret) for secret in secrets if re.fullmatch(r".{43}=", secret)]
-    assert macs
+    assert len(macs) == 2  # the nonce has their form
     assert not [mac for mac in macs if mac in data]
 
 
@@ -150,7 +153,8 @@ async def count(desk: Desk, table: str) -> int:
 
 
 async def test_no_table_leads_from_a_code_to_keys(desk: Desk, entropy: Entropy) -> None:
-    upload = await desk.certified(Upload.of(entropy, 3))
+    nonce = b64encode(entropy(32)).decode()
+    upload = await desk.certified(Upload.of(entropy, 3), nonce=nonce)
     await desk.publish(upload)
 
     values: dict[str, set[object]] = {}

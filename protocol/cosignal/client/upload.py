@@ -4,13 +4,15 @@ What this module guarantees:
 
 * The certificate is bound to exactly these keys: whoever copies it on the way can
   upload nothing else with it.
-* Every request of every phone has one size, whatever it carries.
+* Every request of every phone has one size, whatever it carries, and whether it is
+  real or fake: the same bytes on the line, headers included.
 * An authority's refusal is an `UploadRefusedError` with its error code. No message
   holds a one-time code, a token or a key, even if the server echoes them.
 * Nothing is sent on to where an answer redirects.
 
 The JSON is that of Google's verification and key servers, so this client drives those
-as well. When to upload, and the noise of uploads that are none, are left to the app.
+as well. What outlives a crash, when to upload, and when to pretend to, are for
+`phone.uploads` and `phone.chaff`.
 
 Source: exposure-notifications-verification-server, docs/api.md;
 exposure-notifications-server, pkg/api/v1.
@@ -20,13 +22,14 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import aiohttp
 import msgspec
 
-from cosignal.client.sources import read_answer
+from cosignal.client.sources import read_answer, reason
 from cosignal.protocol.certificates import UploadedKey, tek_mac
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import RefusedError, UnavailableError
@@ -39,11 +42,31 @@ SECRET_BYTES = 32
 #: What a phone takes: every report that publishes keys.
 ACCEPTED_REPORTS = ["confirmed", "likely", "user-report"]
 
-_ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+#: Stands for an error code where the answer has none that can be shown.
+NO_CODE = "without a known code"
+#: What `Retry-After` may ask for at most, seconds.
+MAX_RETRY_SECONDS = 86_400
+
+#: The servers look for the first one. The second means nothing; it is there because a
+#: longer request would tell the two apart on the line.
+_FAKE = {"X-Chaff": "1"}
+_REAL = {"X-Plain": "1"}
+#: Every code of the API but one has an underscore; what a person types has none.
+_ERROR_CODE = re.compile(r"(?=.{1,60}$)[a-z]+(_[a-z]+)+|unauthorized")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 #: A few thousand opening brackets exhaust the decoder's recursion.
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Step(StrEnum):
+    """The requests of an upload, by their paths."""
+
+    REDEEM = "api/verify"
+    CERTIFY = "api/certificate"
+    PUBLISH = "v1/publish"
 
 
 class UploadRefusedError(RefusedError):
@@ -51,10 +74,14 @@ class UploadRefusedError(RefusedError):
 
     Attributes:
         status: HTTP status.
-        code: Its error code, for example `code_expired`.
+        code: Its error code, for example `code_expired`; `NO_CODE` if it gave none.
+        retry_after: When to ask again at the earliest, seconds from now; 0 where it
+            did not say.
     """
 
-    def __init__(self, status: int, code: str, *, advice: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, *, advice: str = "", retry_after: int = 0
+    ) -> None:
         """Keep what the authority answered, and nothing that was sent."""
         super().__init__(
             f"upload: expected the authority to accept, got {status} {code}",
@@ -62,6 +89,20 @@ class UploadRefusedError(RefusedError):
         )
         self.status = status
         self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def final(self) -> bool:
+        """Whether it is of no use to ask again.
+
+        What is no error of the API comes from something in between, such as a proxy;
+        it says nothing about the code.
+        """
+        return (
+            HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            and self.status != HTTPStatus.TOO_MANY_REQUESTS
+            and self.code != NO_CODE
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +137,16 @@ class _Publish(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class _Token(msgspec.Struct):
-    token: str
+    token: _Text
 
 
 class _Certificate(msgspec.Struct):
-    certificate: str
+    certificate: _Text
 
 
 class _Published(msgspec.Struct, rename="camel"):
-    inserted_exposures: int = 0
+    # Google's server leaves 0 out, but then has the token.
+    inserted_exposures: Annotated[int, msgspec.Meta(ge=0)] | None = None
     revision_token: str = ""
     receipt: str = ""
 
@@ -167,15 +209,29 @@ class UploadClient:
         certificate = await self.certify(token, tek_mac(secret, sent))
         return await self.publish(certificate, secret, sent, onset)
 
-    async def redeem(self, code: str) -> str:
-        """Exchange a code for a token."""
+    async def redeem(self, code: str, nonce: str = "") -> str:
+        """Exchange a code for a token.
+
+        Args:
+            code: As typed.
+            nonce: Random text of 43 characters or more, kept before this is called:
+                with the same one the exchange can be repeated if the answer is lost.
+
+        Returns:
+            The token.
+
+        Raises:
+            UploadRefusedError: The authority refused.
+            UnavailableError: It does not answer, or not in this API.
+        """
         request = {"code": code, "accept": ACCEPTED_REPORTS}
-        return (await self._post("api/verify", request, _Token)).token
+        request |= {"nonce": nonce} if nonce else {}
+        return (await self._post(Step.REDEEM, request, _Token)).token
 
     async def certify(self, token: str, mac: bytes) -> str:
         """Exchange a token for a certificate bound to the keys' HMAC."""
         request = {"token": token, "ekeyhmac": b64encode(mac).decode()}
-        return (await self._post("api/certificate", request, _Certificate)).certificate
+        return (await self._post(Step.CERTIFY, request, _Certificate)).certificate
 
     async def publish(
         self,
@@ -192,36 +248,56 @@ class UploadClient:
             self._health_authority,
             onset or 0,
         )
-        reply = await self._post("v1/publish", msgspec.to_builtins(request), _Published)
+        reply = await self._post(Step.PUBLISH, msgspec.to_builtins(request), _Published)
+        if reply.inserted_exposures is None and not reply.revision_token:
+            # Whoever answers so, the keys are not published.
+            raise _other_answer(Step.PUBLISH, _Published)
         return Uploaded(
-            reply.inserted_exposures, reply.revision_token, reply.receipt or None
+            reply.inserted_exposures or 0, reply.revision_token, reply.receipt or None
         )
 
+    async def pretend(self, step: Step) -> None:
+        """Send a fake request that nobody on the line can tell from a real one.
+
+        Args:
+            step: Which request to imitate.
+
+        Raises:
+            UploadRefusedError: The authority refused, as it would a real one.
+            UnavailableError: It does not answer.
+        """
+        await self._send(step, {}, _FAKE)
+
     async def _post(
-        self, path: str, request: Mapping[str, object], reply: type[T]
+        self, step: Step, request: Mapping[str, object], reply: type[T]
     ) -> T:
-        headers = {"X-API-Key": self._api_key, "Content-Type": "application/json"}
-        try:
-            async with self._session.post(
-                f"{self._url}/{path}",
-                data=self._padded(request),
-                headers=headers,
-                # A code and an app key are for this address and no other.
-                allow_redirects=False,
-            ) as answer:
-                data = await read_answer(answer, path, MAX_ANSWER_BYTES)
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise UnavailableError(
-                f"{path}: expected an answer, got {type(error).__name__}",
-                advice="Keep the keys and try again later.",
-            ) from error
-        if status != HTTPStatus.OK:
-            raise _refusal(status, data)
+        data = await self._send(step, request, _REAL)
         try:
             return msgspec.json.decode(data, type=reply)
         except _NO_JSON:
-            raise UnavailableError(f"{path}: expected {reply.__name__} JSON") from None
+            raise _other_answer(step, reply) from None
+
+    async def _send(
+        self, step: Step, request: Mapping[str, object], mark: Mapping[str, str]
+    ) -> bytes:
+        headers = {"X-API-Key": self._api_key, "Content-Type": "application/json"}
+        try:
+            async with self._session.post(
+                f"{self._url}/{step}",
+                data=self._padded(request),
+                headers={**headers, **mark},
+                # A code and an app key are for this address and no other.
+                allow_redirects=False,
+            ) as answer:
+                data = await read_answer(answer, step, MAX_ANSWER_BYTES)
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
+            raise UnavailableError(
+                f"{step}: expected an answer, got {reason(error)}",
+                advice="Keep the keys and try again later.",
+            ) from error
+        if answer.status != HTTPStatus.OK:
+            raise _refusal(answer.status, data, answer.headers.get("Retry-After", ""))
+        return data
 
     def _padded(self, request: Mapping[str, object]) -> bytes:
         """Encode a request so that all have one size."""
@@ -232,14 +308,21 @@ class UploadClient:
         return msgspec.json.encode({**request, "padding": padding})
 
 
-def _refusal(status: int, data: bytes) -> UploadRefusedError:
+def _other_answer(step: Step, reply: type) -> UnavailableError:
+    return UnavailableError(
+        f"{step}: expected {reply.__name__.strip('_')} JSON, got another answer",
+        advice="Check the address and the network, and try again later.",
+    )
+
+
+def _refusal(status: int, data: bytes, retry_after: str) -> UploadRefusedError:
     try:
         refusal = msgspec.json.decode(data, type=_Refusal)
     except _NO_JSON:
         refusal = _Refusal()
     code = refusal.error_code or refusal.code
     # Anything else could be an echo of what was sent.
-    code = code if _ERROR_CODE.fullmatch(code) else "without a known code"
+    code = code if _ERROR_CODE.fullmatch(code) else NO_CODE
     busy = status == HTTPStatus.TOO_MANY_REQUESTS
     fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     advice = (
@@ -247,4 +330,7 @@ def _refusal(status: int, data: bytes) -> UploadRefusedError:
         if busy or fault
         else "Ask the health authority for a new code."
     )
-    return UploadRefusedError(status, code, advice=advice)
+    seconds = int(retry_after) if _SECONDS.fullmatch(retry_after) else 0
+    return UploadRefusedError(
+        status, code, advice=advice, retry_after=min(seconds, MAX_RETRY_SECONDS)
+    )

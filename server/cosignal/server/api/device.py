@@ -59,12 +59,14 @@ async def verify(request: web.Request) -> web.Response:
     if CHAFF_HEADER in request.headers:
         return await _chaff(request, intake.verify_answers, started)
     message = decode(request, body, _verify_decoder, "unparsable_request")
-    test = await intake.codes.redeem(message.code, _accepted(message.accept))
+    accept = _accepted(message.accept)
+    redeemed = await intake.codes.redeem(message.code, accept, message.nonce or "")
+    test = redeemed.test
     reply = VerifyReply(
         test_type=test.report.value,
         symptom_date=test.symptom_date,
         test_date=test.test_date,
-        token=intake.certificates.token(test),
+        token=intake.certificates.token(redeemed),
         padding=random_padding(request.app[ENTROPY]),
     )
     return _answer(reply, intake.verify_answers, started)
@@ -207,7 +209,7 @@ ROUTES = (
         certificate,
         "Exchange a token for a certificate bound to a key set.",
         {
-            200: Reply("the token is used up, durably", CertificateReply),
+            200: Reply("the token is bound to these keys, durably", CertificateReply),
             400: Reply(
                 "`token_invalid`, `token_expired`, `hmac_invalid`, "
                 "`unparsable_request`",

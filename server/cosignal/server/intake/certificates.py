@@ -2,7 +2,9 @@
 
 What this module guarantees:
 
-* A token works once: its digest is durable before the certificate is sent.
+* A token works for one set of keys: its digest, and one of both together, are durable
+  before the certificate is sent. A phone that lost the answer gets another certificate
+  for the same keys.
 * A certificate names the HMAC of a key set and lives a quarter of an hour. The node
   keeps neither, so nothing leads from a code to the keys.
 
@@ -26,16 +28,16 @@ from cosignal.protocol.certificates import (
 from cosignal.protocol.errors import CosignalError, ExpiredError, MalformedError
 from cosignal.protocol.intervals import interval_at
 from cosignal.protocol.json_web_tokens import TokenSigner, parse_any_base64
-from cosignal.server.clock import Clock, Entropy
+from cosignal.server.clock import Clock
 from cosignal.server.config import Intake as IntakeSettings
-from cosignal.server.intake.diagnosis import Diagnosis
+from cosignal.server.intake.codes import Redeemed
 from cosignal.server.intake.refusals import RequestError
 from cosignal.server.storage.codes import use_token
 from cosignal.server.storage.database import Database
 
-_ID_BYTES = 16
 _KID_CHARACTERS = 16
 _TAG = b"cosignal/token/v1\n"
+_BINDING_TAG = b"cosignal/token-keys/v1\n"
 
 
 class Certificates:
@@ -47,7 +49,6 @@ class Certificates:
         database: Database,
         key: ec.EllipticCurvePrivateKey,
         clock: Clock,
-        entropy: Entropy,
     ) -> None:
         """Sign with the node's certificate key, `key`."""
         public = key.public_key()
@@ -59,7 +60,6 @@ class Certificates:
         self._settings = settings
         self._database = database
         self._clock = clock
-        self._entropy = entropy
 
     @property
     def _token_issuer(self) -> str:
@@ -67,23 +67,25 @@ class Certificates:
         # other although one key signs both.
         return f"{self._settings.health_authority_id}/token"
 
-    def token(self, test: Diagnosis) -> str:
+    def token(self, redeemed: Redeemed) -> str:
         """Write the token that a phone gets for its code.
 
         Args:
-            test: What the code stood for.
+            redeemed: What the code gave.
 
         Returns:
-            An ES256 JSON web token, good for 24 hours.
+            An ES256 JSON web token.
         """
+        now = self._clock()
         return issue_token(
             self._signer,
             issuer=self._token_issuer,
-            token_id=self._entropy(_ID_BYTES).hex(),
-            report_type=test.report,
-            symptom_date=test.symptom_date,
-            test_date=test.test_date,
-            now=self._clock(),
+            token_id=redeemed.token_id,
+            report_type=redeemed.test.report,
+            symptom_date=redeemed.test.symptom_date,
+            test_date=redeemed.test.test_date,
+            now=now,
+            lifetime_seconds=redeemed.token_expires - now,
         )
 
     async def certify(self, token: str, key_mac: str) -> str:
@@ -94,7 +96,7 @@ class Certificates:
             key_mac: Base64 of the HMAC of the key set.
 
         Returns:
-            The certificate. The token is used up, durably.
+            The certificate. The token is used up, durably, but for the same keys.
 
         Raises:
             RequestError: The token is not ours, used or too old; or the HMAC is not 32
@@ -110,11 +112,17 @@ class Certificates:
             raise RequestError(400, "token_expired", "the token expired") from error
         except CosignalError as error:
             raise _invalid() from error
-        digest = sha256(_TAG + verified.token_id.encode()).digest()
+        token_id = verified.token_id.encode()
+        digest = sha256(_TAG + token_id).digest()
+        # With the token's id, which is stored nowhere: the HMAC's own digest stands
+        # with the upload, and would lead from one to the other.
+        binding = sha256(_BINDING_TAG + token_id + b"\n" + mac).digest()
         # An hour's precision is enough to forget it, and says less about the person.
         expires = -(-verified.expires // 3600) * 3600
-        fresh = await self._database.write(lambda c: use_token(c, digest, expires))
-        if not fresh:
+        usable = await self._database.write(
+            lambda c: use_token(c, digest, binding, expires)
+        )
+        if not usable:
             raise _invalid()
         return issue_certificate(
             self._signer,

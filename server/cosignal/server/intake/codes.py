@@ -5,6 +5,10 @@ What this module guarantees:
 * Only the HMAC of a code is stored, under a key that is not in the database.
 * A code works once, in one of its forms: lookup and mark are one transaction, finished
   before the answer.
+* A phone that lost the answer may ask again while the code lives, if it sent a nonce:
+  the same code with the same nonce stands for the same token, so still no more than one
+  set of keys can come of it. Whoever learns the code later does not know the nonce, of
+  which only an HMAC is stored.
 * Within any window as long as a short code's life, fewer guesses than one in a million
   of all short codes are looked at. A wrong guess is counted, durably, in the
   transaction that looks; nothing is known about the guesser. Long codes are not
@@ -24,10 +28,15 @@ from hashlib import sha256
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cosignal.protocol.certificates import CertifiedReport
+from cosignal.protocol.certificates import TOKEN_SECONDS, CertifiedReport
 from cosignal.server.clock import Clock, Entropy
 from cosignal.server.config import Intake as IntakeSettings
-from cosignal.server.intake.code_forms import draw_long, draw_short, read_code
+from cosignal.server.intake.code_forms import (
+    TypedCode,
+    draw_long,
+    draw_short,
+    read_code,
+)
 from cosignal.server.intake.diagnosis import Diagnosis, check_diagnosis
 from cosignal.server.intake.refusals import RequestError
 from cosignal.server.storage.codes import (
@@ -44,8 +53,14 @@ from cosignal.server.storage.database import Database
 #: A short code must survive its life with at least this probability: 1 - 1/ODDS.
 ODDS = 1_000_000
 
+#: A shorter nonce could be guessed, and gives no right to ask again: 256 bits, base64.
+NONCE_CHARACTERS = 43
+
 _DRAWS = 16
+_TOKEN_ID_BYTES = 16
 _TAG = b"cosignal/code/v1\n"
+_NONCE_TAG = b"cosignal/code-nonce/v1\n"
+_TOKEN_TAG = b"cosignal/code-token/v1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,21 @@ class IssuedCode:
     long: str
     short_expires: int
     long_expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a phone gets for its code.
+
+    Attributes:
+        test: What the code stood for.
+        token_id: Of the token; the same one for a repetition.
+        token_expires: When the token ends, Unix seconds; also the same.
+    """
+
+    test: Diagnosis
+    token_id: str
+    token_expires: int
 
 
 class Codes:
@@ -127,12 +157,16 @@ class Codes:
             503, "internal_error", "no free short code was found", retry_after=60
         )
 
-    async def redeem(self, code: str, accept: frozenset[CertifiedReport]) -> Diagnosis:
+    async def redeem(
+        self, code: str, accept: frozenset[CertifiedReport], nonce: str = ""
+    ) -> Redeemed:
         """Exchange a code.
 
         Args:
             code: As typed; blanks and hyphens do not count.
             accept: Reports that the app understands.
+            nonce: Drawn by the phone for this code; empty, or one that is too short,
+                for a phone that will not ask again.
 
         Returns:
             What it stands for. The code is used up, durably.
@@ -144,11 +178,11 @@ class Codes:
         typed = read_code(code, self._settings.short_code_digits)
         if typed is None:
             raise _invalid()
-        mac = self._mac(typed.text)
+        nonce = nonce if len(nonce) >= NONCE_CHARACTERS else ""
         # Whatever the outcome, it is returned, not raised: raising would roll back
         # the count of wrong guesses.
         outcome = await self._database.write(
-            lambda conn: self._exchange(conn, mac, accept, short=typed.short)
+            lambda connection: self._exchange(connection, typed, accept, nonce)
         )
         if isinstance(outcome, RequestError):
             raise outcome
@@ -157,31 +191,48 @@ class Codes:
     async def _exchange(
         self,
         connection: AsyncConnection,
-        mac: bytes,
+        typed: TypedCode,
         accept: frozenset[CertifiedReport],
-        *,
-        short: bool,
-    ) -> Diagnosis | RequestError:
+        nonce: str,
+    ) -> Redeemed | RequestError:
         now = self._clock()
-        if short and (throttled := await self._throttle(connection, now)):
+        if typed.short and (throttled := await self._throttle(connection, now)):
             return throttled
-        found = await find_code(connection, mac, long=not short)
+        found = await find_code(connection, self._mac(typed.text), long=not typed.short)
         if found is None:
-            if short:
+            if typed.short:
                 await add_wrong_attempt(connection, now, now - self.window)
             return _invalid()
         row_id, row = found
-        if row.claimed:
+        nonce_mac = self._bound(_NONCE_TAG, row, nonce) if nonce else None
+        if row.claimed and not _same(row.nonce_mac, nonce_mac):
             return _invalid()
-        if now >= (row.short_expires if short else row.long_expires):
+        if now >= (row.short_expires if typed.short else row.long_expires):
             return RequestError(400, "code_expired", "the verification code expired")
         report = CertifiedReport(row.test_type)
         if report not in accept:
             return RequestError(
                 412, "unsupported_test_type", "the app does not accept this test type"
             )
-        await claim_code(connection, row_id)
-        return Diagnosis(report, row.symptom_date, row.test_date)
+        if not row.claimed:
+            await claim_code(connection, row_id, nonce_mac)
+        return self._redeemed(row, Diagnosis(report, *row.dates), nonce, now)
+
+    def _redeemed(
+        self, row: CodeRow, test: Diagnosis, nonce: str, now: int
+    ) -> Redeemed:
+        if not nonce:
+            token_id = self._entropy(_TOKEN_ID_BYTES).hex()
+            return Redeemed(test, token_id, now + TOKEN_SECONDS)
+        # Both follow from what is stored and what the phone sends, so that nothing
+        # in the database leads from a code to its token. The end does not move with
+        # a repetition: the mark of a used token is forgotten when the token ends.
+        token_id = self._bound(_TOKEN_TAG, row, nonce)[:_TOKEN_ID_BYTES].hex()
+        return Redeemed(test, token_id, row.ends + TOKEN_SECONDS)
+
+    def _bound(self, tag: bytes, row: CodeRow, nonce: str) -> bytes:
+        text = f"{row.uuid}\n{nonce}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._secret, tag + text, sha256)
 
     async def _throttle(
         self, connection: AsyncConnection, now: int
@@ -230,6 +281,12 @@ async def _keep(connection: AsyncConnection, row: CodeRow) -> str:
     if not taken:
         await insert_code(connection, row)
     return taken or "kept"
+
+
+def _same(stored: bytes | None, sent: bytes | None) -> bool:
+    return None not in (stored, sent) and hmac.compare_digest(
+        stored or b"", sent or b""
+    )
 
 
 def _invalid() -> RequestError:

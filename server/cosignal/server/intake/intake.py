@@ -70,7 +70,7 @@ def build_intake(
         The intake.
     """
     settings, node = config.intake, config.node
-    certificates = Certificates(settings, database, keyring.certificate, clock, entropy)
+    certificates = Certificates(settings, database, keyring.certificate, clock)
     waiting = WaitingKeys(entropy)
     receipts = ReceiptWriter(node.network, node.name, keyring.issuer)
     return Intake(

@@ -89,7 +89,8 @@ class VerifyRequest(_Request, frozen=True, forbid_unknown_fields=True, kw_only=T
     code: str
     #: Test types that the app understands; missing means confirmed only.
     accept: list[str] | None = None
-    #: Only for user reports, which this node does not take yet.
+    #: Random text of the phone, 43 characters or more: with the same one it may ask
+    #: again while the code lives. Shorter ones are ignored.
     nonce: str | None = None
     #: Ignored.
     padding: str | None = None

@@ -30,6 +30,8 @@ class CodeRow:
         symptom_date: `YYYY-MM-DD`, or empty.
         test_date: `YYYY-MM-DD`, or empty.
         claimed: Whether somebody exchanged it.
+        nonce_mac: HMAC of the nonce that came with the exchange, 32 bytes; None if
+            none came.
     """
 
     uuid: str
@@ -41,6 +43,17 @@ class CodeRow:
     symptom_date: str
     test_date: str
     claimed: bool = False
+    nonce_mac: bytes | None = None
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """First day of symptoms and day of the test, `YYYY-MM-DD` or empty."""
+        return self.symptom_date, self.test_date
+
+    @property
+    def ends(self) -> int:
+        """When the last form of the code ends, Unix seconds."""
+        return max(self.short_expires, self.long_expires)
 
 
 async def insert_code(connection: AsyncConnection, row: CodeRow) -> None:
@@ -99,11 +112,18 @@ async def find_code(
     return row.id, CodeRow(**{**values, "claimed": bool(row.claimed)})
 
 
-async def claim_code(connection: AsyncConnection, row_id: int) -> None:
-    """Mark a code as used, in all its forms."""
-    await connection.execute(
-        update(codes).where(codes.c.id == row_id).values(claimed=1)
-    )
+async def claim_code(
+    connection: AsyncConnection, row_id: int, nonce_mac: bytes | None
+) -> None:
+    """Mark a code as used, in all its forms.
+
+    Args:
+        connection: In a write transaction.
+        row_id: From `find_code`.
+        nonce_mac: Of the phone that may ask again; None for none.
+    """
+    values = {"claimed": 1, "nonce_mac": nonce_mac}
+    await connection.execute(update(codes).where(codes.c.id == row_id).values(values))
 
 
 async def wrong_attempts_since(
@@ -137,20 +157,25 @@ async def add_wrong_attempt(connection: AsyncConnection, at: int, since: int) ->
     await connection.execute(insert(wrong_attempts).values(at=at))
 
 
-async def use_token(connection: AsyncConnection, token: bytes, expires: int) -> bool:
-    """Mark a token as used.
+async def use_token(
+    connection: AsyncConnection, token: bytes, binding: bytes, expires: int
+) -> bool:
+    """Mark a token as used for one set of keys.
 
     Args:
         connection: In a write transaction.
         token: Digest of the token's id.
+        binding: Digest of the token's id and the key set's HMAC.
         expires: When it may be forgotten, Unix seconds.
 
     Returns:
-        Whether this was its first use.
+        Whether it was not used before, or for the same keys.
     """
-    query = upsert(used_tokens).values(token=token, expires=expires)
-    result = await connection.execute(query.on_conflict_do_nothing())
-    return result.rowcount == 1
+    query = upsert(used_tokens).values(token=token, binding=binding, expires=expires)
+    await connection.execute(query.on_conflict_do_nothing())
+    kept = select(used_tokens.c.binding).where(used_tokens.c.token == token)
+    found: bytes | None = (await connection.execute(kept)).scalar_one()
+    return found == binding
 
 
 async def forget_codes(connection: AsyncConnection, now: int, window: int) -> None:
@@ -170,6 +195,12 @@ async def forget_codes(connection: AsyncConnection, now: int, window: int) -> No
         .where(codes.c.short_expires <= now - SHORT_CODE_ROW_SECONDS)
         .where(codes.c.short_mac.is_not(None))
         .values(short_mac=None)
+    )
+    await connection.execute(
+        update(codes)
+        .where(codes.c.short_expires <= now, codes.c.long_expires <= now)
+        .where(codes.c.nonce_mac.is_not(None))
+        .values(nonce_mac=None)
     )
     await connection.execute(delete(used_tokens).where(used_tokens.c.expires <= now))
     await connection.execute(

@@ -44,9 +44,11 @@ codes = Table(
     Column("symptom_date", Text, nullable=False),
     Column("test_date", Text, nullable=False),
     Column("claimed", Integer, nullable=False),
+    Column("nonce_mac", LargeBinary),
     sqlite_strict=True,
     comment="Issued codes as HMAC-SHA-256. Kept 14 days after the last form of the "
-    "code ends, so that a clinic can ask whether it was used; then deleted.",
+    "code ends, so that a clinic can ask whether it was used; then deleted. The HMAC "
+    "of the nonce by which a phone may repeat its exchange goes when the code ends.",
 )
 
 wrong_attempts = Table(
@@ -65,11 +67,13 @@ used_tokens = Table(
     metadata,
     Column("token", LargeBinary, primary_key=True),
     Column("expires", Integer, nullable=False),
+    Column("binding", LargeBinary),
     Index("used_tokens_expires", "expires"),
     sqlite_with_rowid=False,
     sqlite_strict=True,
-    comment="Digests of verification tokens already exchanged. Kept until the token "
-    "expires by itself (24 h), because it works once.",
+    comment="Digests of verification tokens already exchanged, and of each token "
+    "together with the keys it was exchanged for. Kept until the token expires by "
+    "itself (one to two days), because it works for one set of keys.",
 )
 
 uploads = Table(

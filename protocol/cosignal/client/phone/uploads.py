@@ -1,0 +1,370 @@
+"""Carry a person's keys to the authority, through crashes, lost answers and dead nodes.
+
+What this module guarantees:
+
+* Everything that a step needs is on the disk before its request is sent, and its
+  outcome before the next one. Whatever is lost in between, the same request again gets
+  an equivalent answer: a code is not lost with an answer, and keys go up once.
+* Only what may succeed is tried again, later each time and not in step with others:
+  no answer, an overloaded or broken node, an answer that is not the authority's. What
+  the authority refuses ends the upload, and its error code is kept.
+* After that the steps that are left are sent as fake ones: on the line a refused upload
+  is as long as any other. `advance` treats real and fake ones alike, failures too.
+
+State by state, with what a crash after the request and before the next line leaves::
+
+    redeem    the code is claimed for our nonce; both are still here, and work again
+    certify   the token is bound to our HMAC; the same HMAC gets a new certificate
+    publish   the keys are stored; the node knows the upload, and repeats its answer
+    done, refused    nothing secret is left
+
+A server that does not know the nonce ignores it; a code whose answer it lost is spent.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from cosignal.client.phone.database import Database
+from cosignal.client.phone.pacing import pause_seconds, retry_seconds
+from cosignal.client.phone.upload_jobs import (
+    Job,
+    State,
+    add_job,
+    all_jobs,
+    change_job,
+    end_job,
+    find_job,
+    remove_job,
+    scrub,
+)
+from cosignal.client.upload import Step, UploadClient, Uploaded, UploadRefusedError
+from cosignal.protocol.certificates import UploadedKey, tek_mac
+from cosignal.protocol.diagnosis_keys import DiagnosisKey, check_upload
+from cosignal.protocol.errors import UnavailableError, UsageError
+
+#: A wait that is longer than any comes from a clock that was wrong.
+LONGEST_WAIT: Final = 86_400
+#: An upload that met nothing but silence ends after so many seconds and attempts: the
+#: longest code and its token are over by then. Attempts, because a clock may jump.
+GIVE_UP_SECONDS: Final = 3 * 86_400
+GIVE_UP_ATTEMPTS: Final = 12
+#: A certificate that is refused although it is younger than this is refused for good.
+FRESH_SECONDS: Final = 600
+#: `run` returns rather than wait longer, seconds.
+PATIENCE_SECONDS: Final = 60
+NO_ANSWER: Final = "no_answer"
+
+_SECRET_BYTES: Final = 32
+_MOST_CODE_CHARACTERS: Final = 64
+_OLD_CERTIFICATE: Final = "health_authority_verification_certificate_invalid"
+_KNOWN_KEYS: Final = "missing_revision_token"
+_STEPS: Final = {
+    State.REDEEM: Step.REDEEM,
+    State.CERTIFY: Step.CERTIFY,
+    State.PUBLISH: Step.PUBLISH,
+}
+_NEXT: Final = {
+    State.REDEEM: State.CERTIFY,
+    State.CERTIFY: State.PUBLISH,
+    State.PUBLISH: State.DONE,
+}
+
+Entropy = Callable[[int], bytes]
+
+
+def begin(
+    database: Database,
+    code: str,
+    keys: Sequence[DiagnosisKey],
+    *,
+    onset: int | None,
+    now: int,
+    entropy: Entropy,
+    at: int | None = None,
+) -> int:
+    """Keep an upload to be carried out; nothing is sent yet.
+
+    Args:
+        database: The phone's.
+        code: From the authority, as typed.
+        keys: 1 to 30, of this phone.
+        onset: An interval of the day symptoms began, if known.
+        now: Unix seconds.
+        entropy: Gives as many random bytes as asked for.
+        at: From `chaff.take_slot`, if the person accepts to wait for the time of a fake
+            upload; None to begin at once.
+
+    Returns:
+        The upload's number.
+
+    Raises:
+        InvalidKeyError: No authority may publish these keys; the code is not touched.
+        UsageError: The code cannot be one, or `at` is more than a day away.
+    """
+    if not 0 < len(code.strip()) <= _MOST_CODE_CHARACTERS:
+        raise UsageError(
+            f"code: expected 1 to {_MOST_CODE_CHARACTERS} characters, got {len(code)}",
+            advice="Type the code that the health authority gave.",
+        )
+    if at is not None and not now <= at <= now + LONGEST_WAIT:
+        raise UsageError(f"at: expected {now} to {now + LONGEST_WAIT}, got {at}")
+    check_upload(keys, now)
+    sent = [
+        UploadedKey(b64encode(key.data).decode(), key.start, key.period) for key in keys
+    ]
+    return add_job(
+        database,
+        now,
+        patient=at is not None,
+        next_attempt=now if at is None else at,
+        code=code.strip(),
+        nonce=b64encode(entropy(_SECRET_BYTES)).decode(),
+        secret=entropy(_SECRET_BYTES),
+        keys=msgspec.json.encode(sent),
+        onset=onset,
+    )
+
+
+async def run(
+    database: Database,
+    client: UploadClient,
+    number: int,
+    clock: Callable[[], int],
+    entropy: Entropy,
+    *,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    patience: int = PATIENCE_SECONDS,
+) -> Job:
+    """Carry an upload on until it ends, or would have to wait long.
+
+    It may be cancelled anywhere, and called again.
+
+    Args:
+        database: The phone's.
+        client: Talks to the authority that issued the code.
+        number: Of the upload.
+        clock: Gives Unix seconds.
+        entropy: Gives as many random bytes as asked for.
+        sleep: Waits so many seconds.
+        patience: Longest wait, seconds.
+
+    Returns:
+        The upload as it stands; `next_attempt` says when to call again.
+
+    Raises:
+        UsageError: There is no such upload.
+    """
+    while True:
+        job = await advance(database, client, number, clock(), entropy)
+        wait = job.next_attempt - clock()
+        if job.ended or wait > patience:
+            return job
+        await sleep(max(wait, 0))
+
+
+async def advance(
+    database: Database, client: UploadClient, number: int, now: int, entropy: Entropy
+) -> Job:
+    """Send the one request that is next, if its time has come, and store the outcome.
+
+    Args:
+        database: The phone's.
+        client: Talks to the authority that issued the code.
+        number: Of the upload.
+        now: Unix seconds.
+        entropy: Gives as many random bytes as asked for.
+
+    Returns:
+        The upload as it stands.
+
+    Raises:
+        UsageError: There is no such upload.
+    """
+    job = find_job(database, number)
+    if job.ended or not _is_due(job, now):
+        return job
+    if now - job.begun > GIVE_UP_SECONDS and job.attempts >= GIVE_UP_ATTEMPTS:
+        return _end(database, job, State.REFUSED)
+    # Before the request: a phone that dies while it waits has tried, too.
+    change_job(
+        database,
+        job,
+        patient=False,
+        attempts=job.attempts + 1,
+        next_attempt=now + retry_seconds(job.attempts + 1, entropy),
+        sent=job.sent or job.state is State.PUBLISH,
+    )
+    try:
+        outcome = await _ask(client, job)
+    except UnavailableError:
+        change_job(database, job, status=None, error=NO_ANSWER)
+    except UploadRefusedError as refusal:
+        return _refused(database, job, refusal, now, entropy)
+    else:
+        return _succeeded(database, job, outcome, now, entropy)
+    return find_job(database, number)
+
+
+def due(database: Database, now: int, *, good: bool) -> list[int]:
+    """Say which uploads, real and fake, are to be carried on now.
+
+    Args:
+        database: The phone's.
+        now: Unix seconds.
+        good: Whether conditions allow what can wait; see `chaff.Conditions`.
+
+    Returns:
+        Their numbers, oldest first.
+    """
+    return [
+        job.id
+        for job in all_jobs(database)
+        if not job.ended and _is_due(job, now) and (good or not job.patient)
+    ]
+
+
+def next_time(database: Database) -> int | None:
+    """When the next request of any upload, real or fake, is to be sent.
+
+    Args:
+        database: The phone's.
+
+    Returns:
+        Unix seconds, past for one that waits for good conditions; None for none.
+    """
+    waiting = [job.next_attempt for job in all_jobs(database) if not job.ended]
+    return min(waiting, default=None)
+
+
+def uploads(database: Database) -> list[Job]:
+    """The person's own uploads, oldest first."""
+    return [job for job in all_jobs(database) if not job.fake]
+
+
+def forget(database: Database, number: int) -> None:
+    """Give up an upload, or forget one that has ended, with all its secrets.
+
+    Args:
+        database: The phone's.
+        number: Of the upload.
+    """
+    remove_job(database, number)
+    scrub(database)
+
+
+def _is_due(job: Job, now: int) -> bool:
+    return not 0 < job.next_attempt - now <= LONGEST_WAIT
+
+
+async def _ask(client: UploadClient, job: Job) -> str | Uploaded | None:
+    if job.fake:
+        await client.pretend(_STEPS[job.state])
+        return None
+    secret = job.secret or b""
+    keys = msgspec.json.decode(job.keys or b"[]", type=list[UploadedKey])
+    match job.state:
+        case State.REDEEM:
+            return await client.redeem(job.code or "", job.nonce or "")
+        case State.CERTIFY:
+            return await client.certify(job.token or "", tek_mac(secret, keys))
+        case _:
+            return await client.publish(job.certificate or "", secret, keys, job.onset)
+
+
+def _succeeded(
+    database: Database,
+    job: Job,
+    outcome: str | Uploaded | None,
+    now: int,
+    entropy: Entropy,
+) -> Job:
+    if isinstance(outcome, Uploaded):
+        return _end(
+            database,
+            job,
+            State.DONE,
+            inserted=outcome.inserted,
+            revision_token=outcome.revision_token or None,
+            receipt=outcome.receipt,
+        )
+    if job.fake and job.state is State.PUBLISH:
+        return _end(database, job, State.DONE)
+    gained = {"code": None, "nonce": None, "token": outcome}
+    if job.state is State.CERTIFY:
+        gained = {"certificate": outcome}
+    _move(database, job, _NEXT[job.state], now, entropy, **gained)
+    scrub(database)
+    return find_job(database, job.id)
+
+
+def _refused(
+    database: Database,
+    job: Job,
+    refusal: UploadRefusedError,
+    now: int,
+    entropy: Entropy,
+) -> Job:
+    failure = {"status": refusal.status, "error": refusal.code}
+    if not refusal.final:
+        later = find_job(database, job.id).next_attempt
+        later = max(later, now + min(refusal.retry_after, LONGEST_WAIT))
+        change_job(database, job, next_attempt=later, **failure)
+        return find_job(database, job.id)
+    if job.fake:
+        # As a real one would go on after a refusal.
+        return _succeeded(database, job, None, now, entropy)
+    if refusal.code == _OLD_CERTIFICATE and not 0 <= now - job.since < FRESH_SECONDS:
+        _move(database, job, State.CERTIFY, now, entropy, **failure)
+        return find_job(database, job.id)
+    if refusal.code == _KNOWN_KEYS and job.sent:
+        # Ours: they arrived when we were not there to hear so.
+        return _end(database, job, State.DONE)
+    return _end_and_pretend(database, job, now, entropy, **failure)
+
+
+def _move(
+    database: Database,
+    job: Job,
+    state: State,
+    now: int,
+    entropy: Entropy,
+    **values: object,
+) -> None:
+    failure = {"status": None, "error": None} | values
+    change_job(
+        database,
+        job,
+        state=state,
+        since=now,
+        attempts=0,
+        next_attempt=now + pause_seconds(entropy),
+        **failure,
+    )
+
+
+def _end_and_pretend(
+    database: Database, job: Job, now: int, entropy: Entropy, **values: object
+) -> Job:
+    """End a real upload; a fake one takes over where it would have gone on."""
+    following = _NEXT[job.state]
+    with database.write():
+        if following is not State.DONE:
+            later = now + pause_seconds(entropy)
+            add_job(database, now, fake=True, state=following, next_attempt=later)
+        end_job(database, job, state=State.REFUSED, **values)
+    scrub(database)
+    return find_job(database, job.id)
+
+
+def _end(database: Database, job: Job, state: State, **values: object) -> Job:
+    if job.fake:
+        remove_job(database, job.id)
+        return replace(job, state=state)
+    end_job(database, job, state=state, **values)
+    scrub(database)
+    return find_job(database, job.id)
