@@ -152,12 +152,12 @@ async def evidence(request: web.Request) -> web.Response:
 async def _record(
     request: web.Request, path: str | None, what: str, *, immutable: bool
 ) -> web.Response:
-    public = request.app[LEDGER].holdings.public
-    file = await public.read(path) if path else None
+    holdings = request.app[LEDGER].holdings
+    file = await holdings.public.read(path) if path else None
     if file is None:
         raise _absent(what, f"GET /chain/{what} is the newest; versions count from 1.")
     seconds = YEAR_SECONDS if immutable else MOMENT_SECONDS
-    packed = ledger.holdings.packed
+    packed = holdings.packed
     return await answer(
         request, file, TEXT_UTF8, seconds, immutable=immutable, packed=packed
     )
