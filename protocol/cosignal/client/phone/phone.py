@@ -12,8 +12,9 @@ shows a person what `news` says. See docs/how-to/embed-the-client.md.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from cosignal.client.configurations import (
 from cosignal.client.follower import Progress, silent
 from cosignal.client.phone import (
     alerts,
+    bandwidth,
     broadcast,
     encounters,
     files,
@@ -45,8 +47,9 @@ from cosignal.client.phone.database import Database
 from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
 from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.sighting_log import Heard, Scanned
-from cosignal.client.sources import Source
+from cosignal.client.sources import HttpSource, Source, new_session
 from cosignal.client.store import Store
+from cosignal.client.traffic import Traffic
 from cosignal.protocol.errors import RefusedError, UsageError
 from cosignal.protocol.exposure.metadata import Metadata
 from cosignal.protocol.exposure.summaries import DailySummary
@@ -64,6 +67,7 @@ SCHEMAS: Final = (
     mirrors.SCHEMA,
     encounters.SCHEMA,
     alerts.SCHEMA,
+    bandwidth.SCHEMA,
 )
 #: A clock that is off by more makes a phone that nobody recognises, seconds.
 MAX_CLOCK_ERROR: Final = 7200
@@ -117,6 +121,7 @@ class Phone:
         self._regions = regions
         self._matcher = matcher
         self._syncing = asyncio.Lock()
+        self._traffic = Traffic()
         self._database = Database(path, SCHEMAS)
         try:
             self._store = Store(files.DatabaseFiles(self._database), pinned)
@@ -195,14 +200,15 @@ class Phone:
         """
         _check_time(now)
         async with self._syncing:
-            chain = await sync_from_mirrors(
-                self._database,
-                self._store,
-                [mirrors.PatientSource(source, patience) for source in sources],
-                now,
-                regions=self._regions,
-                progress=progress,
-            )
+            with self._booked(now):
+                chain = await sync_from_mirrors(
+                    self._database,
+                    self._store,
+                    [mirrors.PatientSource(source, patience) for source in sources],
+                    now,
+                    regions=self._regions,
+                    progress=progress,
+                )
             behind = chain.synced.certified.fresh_time - now
             if abs(behind) <= timekeeping.MAX_SILENCE:
                 timekeeping.confirm_time(self._database, now)
@@ -213,6 +219,32 @@ class Phone:
             self._update_alerts(now)
         error = behind if behind > MAX_CLOCK_ERROR else 0
         return PhoneSynced(chain, keys, error, self.news())
+
+    @asynccontextmanager
+    async def mirrors(self, *urls: str) -> AsyncIterator[list[Source]]:
+        """Open mirrors whose traffic is counted.
+
+        Args:
+            urls: Base URLs of mirrors or nodes, in the order of preference.
+
+        Yields:
+            Sources for `sync`.
+        """
+        async with new_session(traffic=self._traffic) as session:
+            yield [HttpSource(url, session) for url in urls]
+
+    def bandwidth(self) -> list[bandwidth.DayTraffic]:
+        """What this phone spent on the network, the newest day first."""
+        return bandwidth.days(self._database)
+
+    @contextmanager
+    def _booked(self, now: int) -> Iterator[None]:
+        """Book what is spent meanwhile, whether it led to anything or not."""
+        before = self._traffic.snapshot()
+        try:
+            yield
+        finally:
+            bandwidth.book(self._database, self._traffic.snapshot().since(before), now)
 
     def tidy(self, now: int) -> None:
         """Erase what is too old; a phone that does not sync calls it daily.
