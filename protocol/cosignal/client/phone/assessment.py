@@ -23,8 +23,8 @@ from cosignal.protocol.exposure.sightings import Sighting
 from cosignal.protocol.exposure.summaries import (
     DailySummary,
     alert_days,
+    counted_windows,
     daily_summaries,
-    window_score,
 )
 from cosignal.protocol.exposure.windows import (
     ExposureWindow,
@@ -43,10 +43,12 @@ class KeyWindows:
     Attributes:
         block: Where the key was published first.
         windows: Oldest first; at least one.
+        counted: Those that the day's sums are made of.
     """
 
     block: Block
     windows: tuple[ExposureWindow, ...]
+    counted: tuple[ExposureWindow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,8 @@ class Assessment:
         parts = [
             (key, window)
             for key in self.keys
-            for window in key.windows
-            if window.day == day and window_score(window, self.configuration)
+            for window in key.counted
+            if window.day == day
         ]
         windows = [window for _, window in parts]
         scores = {item.day: item.total.score_sum for item in self.summaries}
@@ -132,7 +134,7 @@ def assess(
     keys = tuple(
         found
         for items in by_key.values()
-        if (found := _key_windows(items, configuration)).windows
+        if (found := _key_windows(items, configuration, now)).windows
     )
     windows = chain.from_iterable(key.windows for key in keys)
     summaries = daily_summaries(windows, configuration, now)
@@ -142,18 +144,14 @@ def assess(
 
 
 def _key_windows(
-    items: Sequence[Encounter], configuration: ExposureConfiguration
+    items: Sequence[Encounter], configuration: ExposureConfiguration, now: int
 ) -> KeyWindows:
     """Windows of one key, from all places on the chain where it stands."""
-    first = items[0]
-    state = key_state(
-        ((item.block.record.issuer, item.key) for item in items), configuration
-    )
-    if state is None:
-        return KeyWindows(first.block, ())
-    return KeyWindows(
-        first.block, exposure_windows(state.key, _heard(items), configuration)
-    )
+    occurrences = ((item.block.record.issuer, item.key) for item in items)
+    state = key_state(occurrences, configuration)
+    windows = exposure_windows(state.key, _heard(items), configuration) if state else ()
+    counted = counted_windows(windows, configuration, now)
+    return KeyWindows(items[0].block, windows, counted)
 
 
 def _heard(items: Iterable[Encounter]) -> Iterable[Sighting]:
