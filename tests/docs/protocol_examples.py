@@ -20,6 +20,7 @@ from cosignal.protocol.checkpoints import (
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, ReportType
 from cosignal.protocol.entries import NO_LEAF, Entry
 from cosignal.protocol.evidence import find_evidence
+from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.keys import ALG_COSIGNATURE, ALG_ED25519, SignerKey
 from cosignal.protocol.merkle import CompactRange, leaf_hash, prefix_proof
 from cosignal.protocol.policy import (
@@ -31,6 +32,7 @@ from cosignal.protocol.policy import (
 )
 from cosignal.protocol.records import (
     BlockRecord,
+    ConfigurationRecord,
     GenesisRecord,
     Issuer,
     PolicyRecord,
@@ -194,6 +196,7 @@ def _hex(data: bytes) -> str:
 def examples() -> dict[str, str]:
     """What the page shows, by what it is."""
     first, second = entries()
+    configuration = ConfigurationRecord(NETWORK, 1, ExposureConfiguration())
     revocation = RevocationRecord(NETWORK, NAMES[1], _commit(), "faulty-test")
     seal, genesis = (
         SealRecord(NETWORK, "1"),
@@ -210,6 +213,7 @@ def examples() -> dict[str, str]:
         "entry": second.decode(),
         "body": _hex(block()[1]),
         "policy record": first.decode().partition("\n\n")[2],
+        "configuration": sign_record(configuration, *ISSUERS[:3]).decode(),
         "revocation": sign_record(revocation, ISSUERS[1]).decode(),
         "seal": sign_record(seal, *ISSUERS[:3]).decode(),
         "genesis": sign_record(genesis, *ISSUERS[:3]).decode(),
