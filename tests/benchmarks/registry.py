@@ -2,7 +2,16 @@
 
 from functools import partial
 
-from tests.benchmarks import bodies, costs, matching, merkle, sealing, static, uploads
+from tests.benchmarks import (
+    bodies,
+    cold_phone,
+    costs,
+    matching,
+    merkle,
+    sealing,
+    static,
+    uploads,
+)
 from tests.benchmarks.figures import Budget, Figure
 
 FIGURES = (
@@ -27,6 +36,7 @@ FIGURES = (
     Figure("body_decode_ns_per_key_100k", "ns", bodies.decode_ns_per_key, Budget(5.0)),
     Figure("merkle_leaves_per_s", "leaves/s", merkle.leaves_per_s),
     Figure("match_portable_us_per_key", "us", matching.us_per_key, Budget(15.0)),
+    Figure("cold_phone_s_700k", "s", cold_phone.seconds, Budget(3.0)),
     Figure("client_bytes_per_day", "bytes", costs.bytes_per_day),
     Figure("static_block_ratio_nginx", "ratio", static.ratio_to_nginx),
     Figure(
