@@ -16,6 +16,7 @@ BUDGETS = {
     "body_bytes_per_key_100k": ("at most", 16.2),
     "body_decode_ns_per_key_100k": ("at most", 5.0),
     "match_portable_us_per_key": ("at most", 15.0),
+    "cold_phone_s_700k": ("at most", 3.0),
     "uploads_per_s_core": ("at least", 2_500),
     "seal_to_quorum_ms_p95_n4": ("at most", 50.0),
 }
