@@ -534,7 +534,7 @@ async def test_a_phone_is_not_deleted_under_a_sync(
     task = asyncio.create_task(sync(bob, network, [Stalling("slow", network)]))
     await asyncio.sleep(0)
 
-    with pytest.raises(RefusedError, match="no sync under way"):
+    with pytest.raises(RefusedError, match="no sync and no upload under way"):
         bob.delete_everything()
 
     task.cancel()

@@ -8,11 +8,16 @@ What this module guarantees:
 Source: docs/reference/benchmarks.md, "client".
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import aiohttp
+
 from cosignal.client.phone.database import Database
-from cosignal.client.traffic import Account, Amount, Kind
+from cosignal.client.sources import new_session
+from cosignal.client.traffic import Account, Amount, Kind, Traffic
 
 DAY_SECONDS: Final = 86_400
 #: Days that are kept.
@@ -48,6 +53,32 @@ class DayTraffic:
         spent = sum(self.amounts.values(), Amount())
         opened = self.amounts.get(Kind.CONNECTING, Amount()).requests
         return Amount(spent.requests - opened, spent.sent, spent.received)
+
+
+class Meter:
+    """Counts what this process spends, and books it."""
+
+    def __init__(self, database: Database) -> None:
+        """Book in `database`."""
+        self._database = database
+        self._traffic = Traffic()
+
+    def session(self) -> aiohttp.ClientSession:
+        """Make a session whose traffic is counted; its caller closes it."""
+        return new_session(traffic=self._traffic)
+
+    @contextmanager
+    def booked(self, now: int) -> Iterator[None]:
+        """Book what is spent meanwhile, whether it led to anything or not.
+
+        Args:
+            now: Unix seconds.
+        """
+        before = self._traffic.snapshot()
+        try:
+            yield
+        finally:
+            book(self._database, self._traffic.snapshot().since(before), now)
 
 
 def book(database: Database, spent: Account, now: int) -> None:

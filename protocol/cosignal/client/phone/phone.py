@@ -12,9 +12,9 @@ shows a person what `news` says. See docs/how-to/embed-the-client.md.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from cosignal.client.phone import (
     own_keys,
     sighting_log,
     timekeeping,
+    upload_desk,
 )
 from cosignal.client.phone.alerts import Alert, News, Place
 from cosignal.client.phone.assessment import Assessment, assess
@@ -47,9 +48,8 @@ from cosignal.client.phone.database import Database
 from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
 from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.sighting_log import Heard, Scanned
-from cosignal.client.sources import HttpSource, Source, new_session
+from cosignal.client.sources import HttpSource, Source
 from cosignal.client.store import Store
-from cosignal.client.traffic import Traffic
 from cosignal.protocol.errors import RefusedError, UsageError
 from cosignal.protocol.exposure.metadata import Metadata
 from cosignal.protocol.exposure.summaries import DailySummary
@@ -68,6 +68,7 @@ SCHEMAS: Final = (
     encounters.SCHEMA,
     alerts.SCHEMA,
     bandwidth.SCHEMA,
+    *upload_desk.SCHEMAS,
 )
 #: A clock that is off by more makes a phone that nobody recognises, seconds.
 MAX_CLOCK_ERROR: Final = 7200
@@ -92,7 +93,11 @@ class PhoneSynced:
 
 
 class Phone:
-    """One person's phone; use it in `with`, by one thread."""
+    """One person's phone; use it in `with`, by one thread.
+
+    Attributes:
+        uploads: What the person publishes, and fake uploads.
+    """
 
     def __init__(
         self,
@@ -102,6 +107,7 @@ class Phone:
         entropy: Entropy,
         regions: AbstractSet[str] | None = None,
         matcher: encounters.Matcher = match,
+        chaff_per_day: float = upload_desk.CHAFF_PER_DAY,
     ) -> None:
         """Open the phone's file, or make it.
 
@@ -111,6 +117,8 @@ class Phone:
             entropy: Gives random bytes; `os.urandom`, or a test's.
             regions: Whose keys to download; None for all.
             matcher: How to match; bring one with threads, or `matching.match`.
+            chaff_per_day: Fake uploads a day, on average; the same for all phones of
+                an app, or it tells one from another.
 
         Raises:
             RefusedError: Another process holds it, or it is of another network.
@@ -121,8 +129,11 @@ class Phone:
         self._regions = regions
         self._matcher = matcher
         self._syncing = asyncio.Lock()
-        self._traffic = Traffic()
         self._database = Database(path, SCHEMAS)
+        self._meter = bandwidth.Meter(self._database)
+        self.uploads = upload_desk.UploadDesk(
+            self._database, self._meter, entropy=entropy, chaff_per_day=chaff_per_day
+        )
         try:
             self._store = Store(files.DatabaseFiles(self._database), pinned)
         except BaseException:
@@ -158,7 +169,7 @@ class Phone:
         Returns:
             20 bytes of service data; change the Bluetooth address with them.
         """
-        _check_time(now)
+        check_time(now)
         return broadcast.current_broadcast(self._database, metadata, now, self._entropy)
 
     def hear(self, heard: Iterable[Heard], now: int) -> Scanned:
@@ -171,7 +182,7 @@ class Phone:
         Returns:
             What was kept, and why the rest was not.
         """
-        _check_time(now)
+        check_time(now)
         return sighting_log.keep_scan(self._database, heard, now)
 
     # Chain -------------------------------------------------------------------------
@@ -198,9 +209,9 @@ class Phone:
         Raises:
             CosignalError: No mirror served; what was verified before stays.
         """
-        _check_time(now)
+        check_time(now)
         async with self._syncing:
-            with self._booked(now):
+            with self._meter.booked(now):
                 chain = await sync_from_mirrors(
                     self._database,
                     self._store,
@@ -230,21 +241,12 @@ class Phone:
         Yields:
             Sources for `sync`.
         """
-        async with new_session(traffic=self._traffic) as session:
+        async with self._meter.session() as session:
             yield [HttpSource(url, session) for url in urls]
 
     def bandwidth(self) -> list[bandwidth.DayTraffic]:
         """What this phone spent on the network, the newest day first."""
         return bandwidth.days(self._database)
-
-    @contextmanager
-    def _booked(self, now: int) -> Iterator[None]:
-        """Book what is spent meanwhile, whether it led to anything or not."""
-        before = self._traffic.snapshot()
-        try:
-            yield
-        finally:
-            bandwidth.book(self._database, self._traffic.snapshot().since(before), now)
 
     def tidy(self, now: int) -> None:
         """Erase what is too old; a phone that does not sync calls it daily.
@@ -305,11 +307,11 @@ class Phone:
         """Overwrite and remove all that this phone knows; it is closed then.
 
         Raises:
-            RefusedError: A sync is under way.
+            RefusedError: A sync or an upload is under way.
         """
-        if self._syncing.locked():
+        if self._syncing.locked() or self.uploads.is_busy:
             raise RefusedError(
-                "phone: expected no sync under way",
+                "phone: expected no sync and no upload under way",
                 advice="Cancel it, or wait for it, and delete then.",
             )
         self._database.destroy()
@@ -333,6 +335,6 @@ class Phone:
         return assess(found, self._store.revoked, by.record.parameters, now)
 
 
-def _check_time(now: int) -> None:
+def check_time(now: int) -> None:
     if now < 0:
         raise UsageError(f"now: expected Unix seconds, got {now}")

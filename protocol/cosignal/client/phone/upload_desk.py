@@ -1,0 +1,182 @@
+"""What a person publishes through this phone, and the fake uploads beside it.
+
+What this module guarantees:
+
+* Keys are given out and the upload is written down in one change: none is lost, and
+  none goes up twice.
+* Real and fake uploads are carried on alike, one after the other.
+
+How an upload survives crashes and lost answers is for `uploads`, when fake ones come
+for `chaff`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from cosignal.client.phone import (
+    broadcast,
+    chaff,
+    own_keys,
+    upload_advice,
+    upload_jobs,
+    uploads,
+)
+from cosignal.client.phone.bandwidth import Meter
+from cosignal.client.phone.chaff import Conditions
+from cosignal.client.phone.database import Database
+from cosignal.client.phone.own_keys import Entropy
+from cosignal.client.phone.upload_jobs import Job
+from cosignal.client.upload import UploadClient
+from cosignal.protocol.errors import RefusedError
+from cosignal.protocol.intervals import interval_at, unix_at
+
+SCHEMAS: Final = (upload_jobs.SCHEMA, chaff.SCHEMA)
+#: About 15 kB a day, and enough that the few real uploads of a lifetime drown in them.
+CHAFF_PER_DAY: Final = 0.5
+
+
+class UploadDesk:
+    """The phone's way to health authorities."""
+
+    def __init__(
+        self,
+        database: Database,
+        meter: Meter,
+        *,
+        entropy: Entropy,
+        chaff_per_day: float = CHAFF_PER_DAY,
+    ) -> None:
+        """Work on the phone's file.
+
+        Args:
+            database: The phone's.
+            meter: Books what is spent.
+            entropy: Gives as many random bytes as asked for.
+            chaff_per_day: Fake uploads a day, on average.
+        """
+        self._database = database
+        self._meter = meter
+        self._entropy = entropy
+        self._chaff_per_day = chaff_per_day
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether `carry_on` is at work."""
+        return self._turn.locked()
+
+    def begin(
+        self, code: str, now: int, *, since: int = 0, onset: int | None = None
+    ) -> int:
+        """Take a person's keys and code, to be uploaded by `carry_on`.
+
+        Today's key ends with the interval on air, and the phone goes on with another.
+
+        Args:
+            code: From the health authority, as typed.
+            now: Unix seconds.
+            since: First interval whose keys are published, 10-minute units since 1970;
+                0 for all that may be.
+            onset: An interval of the day symptoms began, if known.
+
+        Returns:
+            The upload's number.
+
+        Raises:
+            UsageError: The code cannot be one.
+            RefusedError: This phone has no key of that time that is not published.
+        """
+        # Both or neither: keys that were given out are not given out again.
+        with self._database.write():
+            keys = own_keys.give_out(self._database, since, now)
+            if not keys:
+                raise RefusedError(
+                    "keys: expected some that are not published yet, got none",
+                    advice="The phone was new or off in these days, or an earlier "
+                    "upload has published them.",
+                )
+            broadcast.end_broadcast(self._database, unix_at(interval_at(now) + 1))
+            return uploads.begin(
+                self._database,
+                code,
+                keys,
+                onset=onset,
+                now=now,
+                entropy=self._entropy,
+            )
+
+    @asynccontextmanager
+    async def client(
+        self, url: str, *, api_key: str, health_authority: str
+    ) -> AsyncIterator[UploadClient]:
+        """Open a way to an authority whose traffic is counted.
+
+        Args:
+            url: Base URL of its node.
+            api_key: The app's device key there.
+            health_authority: Its id, as its configuration says.
+
+        Yields:
+            For `carry_on`.
+        """
+        async with self._meter.session() as session:
+            yield UploadClient(
+                session,
+                url,
+                api_key=api_key,
+                health_authority=health_authority,
+                entropy=self._entropy,
+            )
+
+    async def carry_on(
+        self,
+        client: UploadClient,
+        clock: Callable[[], int],
+        conditions: Conditions,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> int:
+        """Carry on what is due of uploads, real and fake.
+
+        Call it after `begin`, and whenever the app runs; it may be cancelled anywhere.
+
+        Args:
+            client: Talks to the authority.
+            clock: Gives Unix seconds.
+            conditions: Of the phone at the moment; only what can wait asks for good
+                ones.
+            sleep: Waits so many seconds between two requests.
+
+        Returns:
+            When to call again, Unix seconds.
+        """
+        async with self._turn:
+            planned = chaff.plan(
+                self._database, clock(), self._entropy, self._chaff_per_day
+            )
+            due = uploads.due(self._database, clock(), good=conditions.good())
+            with self._meter.booked(clock()):
+                for number in due:
+                    await uploads.run(
+                        self._database,
+                        client,
+                        number,
+                        clock,
+                        self._entropy,
+                        sleep=sleep,
+                    )
+            return min(planned, uploads.next_time(self._database) or planned)
+
+    def jobs(self) -> list[Job]:
+        """The person's own uploads, oldest first, ended ones included."""
+        return uploads.uploads(self._database)
+
+    def advice(self, job: Job) -> str:
+        """Say in one sentence what the person can do about an upload, if anything."""
+        return upload_advice.advice(job)
+
+    def forget(self, number: int) -> None:
+        """Give up an upload, or forget one that has ended, with all its secrets."""
+        uploads.forget(self._database, number)
