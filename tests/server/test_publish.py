@@ -11,8 +11,8 @@ from cosignal.protocol.certificates import UploadedKey, tek_mac
 from cosignal.protocol.diagnosis_keys import Infectiousness, ReportType
 from cosignal.protocol.encoding import encode_base64
 from cosignal.protocol.notes import parse_note, verify_note
+from cosignal.protocol.receipts import receipt_digest
 from cosignal.server.app_keys import TRUST
-from cosignal.server.intake.receipts import digest
 from tests.server.desk import Desk, Upload
 from tests.server.publishing import (
     HOUR,
@@ -58,7 +58,7 @@ async def test_a_receipt_is_a_note_that_the_issuer_signed_and_names_no_key(
         "network test.cosignal.example",
         "issuer authority-1",
         "keys 3",
-        f"digest {encode_base64(digest(data))}",
+        f"digest {encode_base64(receipt_digest(data))}",
         f"time {desk.clock.now}",
         # Yesterday's key ended at midnight; a day later the chain has it.
         f"by {desk.clock.now + 86_400}",

@@ -76,7 +76,7 @@ FAILURES = [
 
 
 @asynccontextmanager
-async def phone_of(folder: Path, answers: Mapping[str, Answer]) -> AsyncIterator[Phone]:
+async def phone_of(path: Path, answers: Mapping[str, Answer]) -> AsyncIterator[Phone]:
     async def handle(request: web.Request) -> web.StreamResponse:
         answer = answers.get(request.path)
         return await answer(request) if answer else web.json_response(GOOD)
@@ -87,7 +87,7 @@ async def phone_of(folder: Path, answers: Mapping[str, Answer]) -> AsyncIterator
         TestServer(app, host="127.0.0.1") as server,
         aiohttp.ClientSession() as session,
     ):
-        phone = Phone(folder / "phone", session, str(server.make_url("/")), "canarykey")
+        phone = Phone(path, session, str(server.make_url("/")), "canarykey")
         yield phone
         phone.database.close()
 
@@ -105,7 +105,7 @@ async def test_no_failure_shows_a_secret(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str, answer: Answer
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with phone_of(tmp_path, {path: answer}) as phone:
+    async with phone_of(tmp_path / "phone", {path: answer}) as phone:
         number = phone.begin(CODE, KEYS)
         before = find_job(phone.database, number)
         job = before
@@ -141,7 +141,7 @@ async def test_an_ended_upload_leaves_no_secret_in_the_file(
 ) -> None:
     answers = {"/v1/publish": refuse} if end == "refused" else {}
     answers |= {"/v1/publish": fail} if end == "given up" else {}
-    async with phone_of(tmp_path, answers) as phone:
+    async with phone_of(tmp_path / "phone", answers) as phone:
         number = phone.begin(CODE, KEYS)
         secrets = secrets_of(find_job(phone.database, number))
         while not (job := await phone.run(number, patience=0)).ended:

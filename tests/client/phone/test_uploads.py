@@ -234,6 +234,29 @@ async def test_two_that_carry_on_one_upload_at_once_do_no_harm(
     assert await stored(desk) == once(KEYS)
 
 
+async def test_a_refusal_that_two_hear_of_is_followed_by_one_fake_upload(
+    way: Lossy, phone: Phone
+) -> None:
+    number = phone.begin("00000000", KEYS)
+
+    await asyncio.gather(phone.run(number), phone.run(number))
+    await phone.run_all()
+
+    assert Counter(way.paths) == dict(zip(STEPS, (2, 1, 1), strict=True))
+
+
+async def test_an_upload_may_be_forgotten_while_an_answer_is_on_its_way(
+    desk: Desk, way: Lossy, phone: Phone
+) -> None:
+    number = phone.begin(await a_code(desk), KEYS)
+    way.after["/api/verify"] = lambda: uploads.forget(phone.database, number)
+
+    job = await phone.run(number)
+
+    assert job.ended
+    assert uploads.uploads(phone.database) == []
+
+
 async def test_an_upload_that_was_given_up_leaves_nothing(
     desk: Desk, phone: Phone
 ) -> None:

@@ -20,6 +20,8 @@ _ADVICE: Final = {
     "missing_revision_token": "Nothing: these keys are published already.",
     "bad_request": "Correct the phone's clock if it is wrong; then ask the health "
     "authority for a new code.",
+    "receipt_invalid": "Tell the health authority: its receipt is not for these keys, "
+    "and does not prove that it took them.",
     "no_answer": "Wait until the phone is online; the upload goes on by itself.",
     "quota_exceeded": "Wait; the health authority is being asked too often, and the "
     "upload goes on by itself.",

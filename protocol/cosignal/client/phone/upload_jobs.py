@@ -14,7 +14,7 @@ What a crash leaves behind: a row in an earlier state, or one whose secrets are 
 the journal; opening the file again and the next erasure remove those.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -39,6 +39,7 @@ CREATE TABLE upload_jobs (
     certificate TEXT,
     secret BLOB,
     keys BLOB,
+    marks BLOB,
     status INTEGER,
     error TEXT,
     inserted INTEGER,
@@ -84,8 +85,10 @@ class Job:
         certificate: Until the upload has ended.
         secret: Of the HMAC that binds the certificate to the keys.
         keys: The keys, as `uploads` encodes them.
+        marks: `receipts.mark` of each key, once they were taken.
         status: HTTP status of the last failure; None where nobody answered.
-        error: The authority's error code, or `no_answer`; empty for no failure.
+        error: The authority's error code, `no_answer`, or `receipt_invalid`; None for
+            no failure.
         inserted: How many keys the authority took; None if it did not, or if the answer
             that said so was lost.
         revision_token: Needed to change the report later; opaque.
@@ -108,6 +111,7 @@ class Job:
     certificate: str | None = field(repr=False)
     secret: bytes | None = field(repr=False)
     keys: bytes | None = field(repr=False)
+    marks: bytes | None = field(repr=False)
     status: int | None
     error: str | None
     inserted: int | None
@@ -178,31 +182,52 @@ def all_jobs(database: Database) -> list[Job]:
     return [_job(row) for row in database.read(f"{_SELECT} ORDER BY id")]
 
 
-def change_job(database: Database, job: Job, **values: object) -> None:
+def current(database: Database, job: Job) -> Job:
+    """Read an upload again that somebody may have ended or forgotten meanwhile.
+
+    Args:
+        database: The phone's.
+        job: As it was read.
+
+    Returns:
+        The upload as it stands; ended, if it is gone.
+    """
+    rows = database.read(f"{_SELECT} WHERE id = ?", job.id)
+    return _job(rows[0]) if rows else replace(job, state=State.REFUSED)
+
+
+def change_job(database: Database, job: Job, **values: object) -> bool:
     """Store what became of an upload; nothing if it went on meanwhile.
 
     Args:
         database: The phone's.
         job: As it was read.
         values: Columns to set.
+
+    Returns:
+        Whether it was stored.
     """
     names = ", ".join(f"{name} = ?" for name in values)
     with database.write() as connection:
-        connection.execute(
+        cursor = connection.execute(
             f"UPDATE upload_jobs SET {names} WHERE id = ? AND state = ?",  # noqa: S608 - ours
             (*values.values(), job.id, job.state),
         )
+    return cursor.rowcount == 1
 
 
-def end_job(database: Database, job: Job, **values: object) -> None:
+def end_job(database: Database, job: Job, **values: object) -> bool:
     """Store how an upload ended, and erase every secret of it; call `scrub` after it.
 
     Args:
         database: The phone's.
         job: As it was read.
         values: Columns to set.
+
+    Returns:
+        Whether it was stored.
     """
-    change_job(database, job, **dict.fromkeys(_SECRETS), **values)
+    return change_job(database, job, **dict.fromkeys(_SECRETS), **values)
 
 
 def remove_job(database: Database, number: int) -> None:

@@ -24,54 +24,54 @@ A server that does not know the nonce ignores it; a code whose answer it lost is
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from cosignal.client.phone.database import Database
-from cosignal.client.phone.pacing import pause_seconds, retry_seconds
+from cosignal.client.phone.pacing import retry_seconds
 from cosignal.client.phone.upload_jobs import (
     Job,
     State,
     add_job,
     all_jobs,
     change_job,
-    end_job,
+    current,
     find_job,
     remove_job,
     scrub,
+)
+from cosignal.client.phone.upload_outcomes import (
+    LONGEST_WAIT,
+    ended,
+    refused,
+    sent_keys,
+    succeeded,
 )
 from cosignal.client.upload import Step, UploadClient, Uploaded, UploadRefusedError
 from cosignal.protocol.certificates import UploadedKey, tek_mac
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, check_upload
 from cosignal.protocol.errors import UnavailableError, UsageError
+from cosignal.protocol.receipts import (
+    Receipt,
+    verify_receipt,
+)
+from cosignal.protocol.record_kinds import PolicyRecord
 
-#: A wait that is longer than any comes from a clock that was wrong.
-LONGEST_WAIT: Final = 86_400
 #: An upload that met nothing but silence ends after so many seconds and attempts: the
 #: longest code and its token are over by then. Attempts, because a clock may jump.
 GIVE_UP_SECONDS: Final = 3 * 86_400
 GIVE_UP_ATTEMPTS: Final = 12
-#: A certificate that is refused although it is younger than this is refused for good.
-FRESH_SECONDS: Final = 600
 #: `run` returns rather than wait longer, seconds.
 PATIENCE_SECONDS: Final = 60
 NO_ANSWER: Final = "no_answer"
 
 _SECRET_BYTES: Final = 32
 _MOST_CODE_CHARACTERS: Final = 64
-_OLD_CERTIFICATE: Final = "health_authority_verification_certificate_invalid"
-_KNOWN_KEYS: Final = "missing_revision_token"
 _STEPS: Final = {
     State.REDEEM: Step.REDEEM,
     State.CERTIFY: Step.CERTIFY,
     State.PUBLISH: Step.PUBLISH,
-}
-_NEXT: Final = {
-    State.REDEEM: State.CERTIFY,
-    State.CERTIFY: State.PUBLISH,
-    State.PUBLISH: State.DONE,
 }
 
 Entropy = Callable[[int], bytes]
@@ -128,6 +128,26 @@ def begin(
         keys=msgspec.json.encode(sent),
         onset=onset,
     )
+
+
+def verify_upload_receipt(job: Job, policy: PolicyRecord) -> Receipt:
+    """Check who promised to publish an upload's keys.
+
+    Args:
+        job: One that is done.
+        policy: In force when it was.
+
+    Returns:
+        The promise, for `receipts.check_receipt` with the upload's `marks`.
+
+    Raises:
+        UsageError: The upload has no receipt.
+        MalformedError: It is none.
+        SignatureInvalidError: It is no authority's of this network.
+    """
+    if job.receipt is None:
+        raise UsageError(f"receipt: expected one, got none for upload {job.id}")
+    return verify_receipt(job.receipt.encode(), policy)
 
 
 async def run(
@@ -189,7 +209,7 @@ async def advance(
     if job.ended or not _is_due(job, now):
         return job
     if now - job.begun > GIVE_UP_SECONDS and job.attempts >= GIVE_UP_ATTEMPTS:
-        return _end(database, job, State.REFUSED)
+        return ended(database, job, State.REFUSED)
     # Before the request: a phone that dies while it waits has tried, too.
     change_job(
         database,
@@ -204,10 +224,10 @@ async def advance(
     except UnavailableError:
         change_job(database, job, status=None, error=NO_ANSWER)
     except UploadRefusedError as refusal:
-        return _refused(database, job, refusal, now, entropy)
+        return refused(database, job, refusal, now, entropy)
     else:
-        return _succeeded(database, job, outcome, now, entropy)
-    return find_job(database, number)
+        return succeeded(database, job, outcome, now, entropy)
+    return current(database, job)
 
 
 def due(database: Database, now: int, *, good: bool) -> list[int]:
@@ -265,8 +285,7 @@ async def _ask(client: UploadClient, job: Job) -> str | Uploaded | None:
     if job.fake:
         await client.pretend(_STEPS[job.state])
         return None
-    secret = job.secret or b""
-    keys = msgspec.json.decode(job.keys or b"[]", type=list[UploadedKey])
+    secret, keys = job.secret or b"", sent_keys(job)
     match job.state:
         case State.REDEEM:
             return await client.redeem(job.code or "", job.nonce or "")
@@ -274,97 +293,3 @@ async def _ask(client: UploadClient, job: Job) -> str | Uploaded | None:
             return await client.certify(job.token or "", tek_mac(secret, keys))
         case _:
             return await client.publish(job.certificate or "", secret, keys, job.onset)
-
-
-def _succeeded(
-    database: Database,
-    job: Job,
-    outcome: str | Uploaded | None,
-    now: int,
-    entropy: Entropy,
-) -> Job:
-    if isinstance(outcome, Uploaded):
-        return _end(
-            database,
-            job,
-            State.DONE,
-            inserted=outcome.inserted,
-            revision_token=outcome.revision_token or None,
-            receipt=outcome.receipt,
-        )
-    if job.fake and job.state is State.PUBLISH:
-        return _end(database, job, State.DONE)
-    gained = {"code": None, "nonce": None, "token": outcome}
-    if job.state is State.CERTIFY:
-        gained = {"certificate": outcome}
-    _move(database, job, _NEXT[job.state], now, entropy, **gained)
-    scrub(database)
-    return find_job(database, job.id)
-
-
-def _refused(
-    database: Database,
-    job: Job,
-    refusal: UploadRefusedError,
-    now: int,
-    entropy: Entropy,
-) -> Job:
-    failure = {"status": refusal.status, "error": refusal.code}
-    if not refusal.final:
-        later = find_job(database, job.id).next_attempt
-        later = max(later, now + min(refusal.retry_after, LONGEST_WAIT))
-        change_job(database, job, next_attempt=later, **failure)
-        return find_job(database, job.id)
-    if job.fake:
-        # As a real one would go on after a refusal.
-        return _succeeded(database, job, None, now, entropy)
-    if refusal.code == _OLD_CERTIFICATE and not 0 <= now - job.since < FRESH_SECONDS:
-        _move(database, job, State.CERTIFY, now, entropy, **failure)
-        return find_job(database, job.id)
-    if refusal.code == _KNOWN_KEYS and job.sent:
-        # Ours: they arrived when we were not there to hear so.
-        return _end(database, job, State.DONE)
-    return _end_and_pretend(database, job, now, entropy, **failure)
-
-
-def _move(
-    database: Database,
-    job: Job,
-    state: State,
-    now: int,
-    entropy: Entropy,
-    **values: object,
-) -> None:
-    failure = {"status": None, "error": None} | values
-    change_job(
-        database,
-        job,
-        state=state,
-        since=now,
-        attempts=0,
-        next_attempt=now + pause_seconds(entropy),
-        **failure,
-    )
-
-
-def _end_and_pretend(
-    database: Database, job: Job, now: int, entropy: Entropy, **values: object
-) -> Job:
-    """End a real upload; a fake one takes over where it would have gone on."""
-    following = _NEXT[job.state]
-    with database.write():
-        if following is not State.DONE:
-            later = now + pause_seconds(entropy)
-            add_job(database, now, fake=True, state=following, next_attempt=later)
-        end_job(database, job, state=State.REFUSED, **values)
-    scrub(database)
-    return find_job(database, job.id)
-
-
-def _end(database: Database, job: Job, state: State, **values: object) -> Job:
-    if job.fake:
-        remove_job(database, job.id)
-        return replace(job, state=state)
-    end_job(database, job, state=state, **values)
-    scrub(database)
-    return find_job(database, job.id)
