@@ -11,7 +11,9 @@ from cosignal.client.phone.own_keys import (
     OwnKey,
     erase_old_keys,
     give_out,
+    hand_over,
     key_for,
+    take_back,
 )
 from cosignal.protocol.diagnosis_keys import MAX_KEYS, check_upload
 from cosignal.protocol.intervals import day_start, interval_at, unix_at
@@ -68,7 +70,8 @@ def test_giving_out_ends_todays_key_with_the_interval_on_air(
 
 def test_a_key_is_given_out_once(database: Database) -> None:
     keys(database, interval_at(NOW) - DAY, interval_at(NOW))
-    give_out(database, 0, NOW)
+    first = give_out(database, 0, NOW)
+    hand_over(database, first, 1)
     later = NOW + 86400
     keys(database, interval_at(later))
 
@@ -76,6 +79,17 @@ def test_a_key_is_given_out_once(database: Database) -> None:
 
     # What was broadcast of today's second key, and of tomorrow's.
     assert [key.start for key in again] == [day_start(interval_at(later))]
+
+
+def test_keys_of_an_upload_that_failed_are_given_out_again(database: Database) -> None:
+    keys(database, interval_at(NOW) - DAY, interval_at(NOW))
+    first = give_out(database, 0, NOW)
+    hand_over(database, first, 1)
+    assert give_out(database, 0, NOW) == []
+
+    take_back(database, 1)
+
+    assert give_out(database, 0, NOW) == first
 
 
 def test_only_keys_since_the_infectious_days_are_given_out(database: Database) -> None:

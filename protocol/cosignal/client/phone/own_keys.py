@@ -14,7 +14,7 @@ Source: Exposure Notification, Cryptography Specification v1.2, "Temporary Expos
 Key"; docs/reference/protocol.md, "Diagnosis keys".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,7 +39,7 @@ CREATE TABLE own_keys (
   start INTEGER PRIMARY KEY,
   period INTEGER NOT NULL CHECK (period BETWEEN 1 AND 144),
   tek BLOB NOT NULL CHECK (length(tek) = 16),
-  given_out INTEGER NOT NULL DEFAULT 0
+  upload INTEGER NOT NULL DEFAULT 0
 )
 """
 
@@ -93,8 +93,8 @@ def key_for(database: Database, interval: int, entropy: Entropy) -> OwnKey:
 def give_out(database: Database, since: int, now: int) -> list[DiagnosisKey]:
     """End today's key, and list the keys that a person may publish.
 
-    Keys given out before are left out: they are published already. Call it inside the
-    change that writes the upload down, so that neither is there without the other.
+    Keys that an upload has are left out. Call it and `hand_over` inside the change that
+    writes the upload down, so that neither is there without the other.
 
     Args:
         database: The phone's.
@@ -115,15 +115,11 @@ def give_out(database: Database, since: int, now: int) -> list[DiagnosisKey]:
         )
         keys = _select(
             database,
-            "WHERE start <= ? AND start + period > ? AND NOT given_out"
+            "WHERE start <= ? AND start + period > ? AND NOT upload"
             " ORDER BY start DESC LIMIT ?",
             current,
             oldest,
             MAX_KEYS,
-        )
-        connection.executemany(
-            "UPDATE own_keys SET given_out = 1 WHERE start = ?",
-            [(key.start,) for key in keys],
         )
     return [
         DiagnosisKey(
@@ -131,6 +127,27 @@ def give_out(database: Database, since: int, now: int) -> list[DiagnosisKey]:
         )
         for key in keys
     ]
+
+
+def hand_over(database: Database, keys: Iterable[DiagnosisKey], upload: int) -> None:
+    """Let an upload have keys.
+
+    Args:
+        database: The phone's.
+        keys: From `give_out`.
+        upload: The upload's number.
+    """
+    with database.write() as connection:
+        connection.executemany(
+            "UPDATE own_keys SET upload = ? WHERE start = ?",
+            [(upload, key.start) for key in keys],
+        )
+
+
+def take_back(database: Database, upload: int) -> None:
+    """Let the keys of an upload that failed be given out again."""
+    with database.write() as connection:
+        connection.execute("UPDATE own_keys SET upload = 0 WHERE upload = ?", (upload,))
 
 
 def erase_old_keys(database: Database, now: int) -> int:

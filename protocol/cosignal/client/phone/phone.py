@@ -169,7 +169,7 @@ class Phone:
         Returns:
             20 bytes of service data; change the Bluetooth address with them.
         """
-        check_time(now)
+        _check_time(now)
         return broadcast.current_broadcast(self._database, metadata, now, self._entropy)
 
     def hear(self, heard: Iterable[Heard], now: int) -> Scanned:
@@ -182,7 +182,7 @@ class Phone:
         Returns:
             What was kept, and why the rest was not.
         """
-        check_time(now)
+        _check_time(now)
         return sighting_log.keep_scan(self._database, heard, now)
 
     # Chain -------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Phone:
         Raises:
             CosignalError: No mirror served; what was verified before stays.
         """
-        check_time(now)
+        _check_time(now)
         async with self._syncing:
             with self._meter.booked(now):
                 chain = await sync_from_mirrors(
@@ -335,6 +335,6 @@ class Phone:
         return assess(found, self._store.revoked, by.record.parameters, now)
 
 
-def check_time(now: int) -> None:
+def _check_time(now: int) -> None:
     if now < 0:
         raise UsageError(f"now: expected Unix seconds, got {now}")

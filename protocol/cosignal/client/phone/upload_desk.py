@@ -3,7 +3,7 @@
 What this module guarantees:
 
 * Keys are given out and the upload is written down in one change: none is lost, and
-  none goes up twice.
+  none goes up twice. Keys of an upload that was refused are there for the next code.
 * Real and fake uploads are carried on alike, one after the other.
 
 How an upload survives crashes and lost answers is for `uploads`, when fake ones come
@@ -27,7 +27,8 @@ from cosignal.client.phone.bandwidth import Meter
 from cosignal.client.phone.chaff import Conditions
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.own_keys import Entropy
-from cosignal.client.phone.upload_jobs import Job
+from cosignal.client.phone.upload_jobs import Job, State
+from cosignal.client.phone.upload_outcomes import KNOWN_KEYS
 from cosignal.client.upload import UploadClient
 from cosignal.protocol.errors import RefusedError
 from cosignal.protocol.intervals import interval_at, unix_at
@@ -88,8 +89,9 @@ class UploadDesk:
             UsageError: The code cannot be one.
             RefusedError: This phone has no key of that time that is not published.
         """
-        # Both or neither: keys that were given out are not given out again.
+        # All or nothing: keys that an upload has are not given out again.
         with self._database.write():
+            self._take_back_refused()
             keys = own_keys.give_out(self._database, since, now)
             if not keys:
                 raise RefusedError(
@@ -98,7 +100,7 @@ class UploadDesk:
                     "upload has published them.",
                 )
             broadcast.end_broadcast(self._database, unix_at(interval_at(now) + 1))
-            return uploads.begin(
+            number = uploads.begin(
                 self._database,
                 code,
                 keys,
@@ -106,6 +108,8 @@ class UploadDesk:
                 now=now,
                 entropy=self._entropy,
             )
+            own_keys.hand_over(self._database, keys, number)
+        return number
 
     @asynccontextmanager
     async def client(
@@ -178,5 +182,20 @@ class UploadDesk:
         return upload_advice.advice(job)
 
     def forget(self, number: int) -> None:
-        """Give up an upload, or forget one that has ended, with all its secrets."""
+        """Give up an upload, or forget one that has ended, with all its secrets.
+
+        Keys of one that was given up may be published by another one.
+        """
+        done = [job.id for job in self.jobs() if job.state is State.DONE]
+        if number not in done:
+            own_keys.take_back(self._database, number)
+        # Two changes, for this one empties the journal as well. A crash in between
+        # leaves an upload that goes on, and keys that a second one could repeat; the
+        # authority drops keys that it knows.
         uploads.forget(self._database, number)
+
+    def _take_back_refused(self) -> None:
+        """A new code is for the same keys, unless these are published already."""
+        for job in self.jobs():
+            if job.state is State.REFUSED and job.error != KNOWN_KEYS:
+                own_keys.take_back(self._database, job.id)

@@ -38,7 +38,7 @@ FRESH_SECONDS: Final = 600
 RECEIPT_INVALID: Final = "receipt_invalid"
 
 _OLD_CERTIFICATE: Final = "health_authority_verification_certificate_invalid"
-_KNOWN_KEYS: Final = "missing_revision_token"
+KNOWN_KEYS: Final = "missing_revision_token"
 _NEXT: Final = {
     State.REDEEM: State.CERTIFY,
     State.CERTIFY: State.PUBLISH,
@@ -110,7 +110,7 @@ def refused(
     if refusal.code == _OLD_CERTIFICATE and not 0 <= now - job.since < FRESH_SECONDS:
         _move(database, job, State.CERTIFY, now, entropy, **failure)
         return current(database, job)
-    if refusal.code == _KNOWN_KEYS and job.sent:
+    if refusal.code == KNOWN_KEYS and job.sent:
         # Ours: they arrived when we were not there to hear so.
         return ended(database, job, State.DONE)
     return _end_and_pretend(database, job, now, entropy, **failure)
