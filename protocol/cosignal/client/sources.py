@@ -13,6 +13,7 @@ Nothing read here is believed: `follower` verifies it all.
 """
 
 import asyncio
+import os
 import re
 from contextlib import AbstractAsyncContextManager, nullcontext
 from http import HTTPStatus
@@ -217,7 +218,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientSSLError):
         return "a TLS certificate that is not trusted, or no TLS"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or "no connection"
+        # What the event loop writes there instead holds the address once more.
+        number = error.os_error.errno
+        return os.strerror(number) if number else "no connection"
     if isinstance(error, aiohttp.InvalidURL | UnicodeError):
         return "no valid URL to ask"
     return "one that is not HTTP, or breaks off"
