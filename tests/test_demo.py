@@ -57,7 +57,7 @@ def test_the_demonstration_does_what_it_says_and_leaves_nothing(
     assert (value["authorities"], value["quorum"], value["phones"]) == (4, 3, 60)
     assert (value["missed"], value["false_alerts"]) == (0, 0)
     assert value["alerts"] == value["expected_alerts"] > 0
-    assert (value["blocks"], value["checkpoint_size"]) == (3, 4)
+    assert (value["blocks"], value["checkpoint_size"]) == (3, 5)
     assert value["cosignatures"] == 4
     assert 0 < value["body_bytes_per_key"] < 20
     assert value["seal_to_quorum_ms"] > 0

@@ -19,6 +19,8 @@ from tests.faults.observed import free_ports
 
 ROOT = Path(__file__).parents[2]
 NETWORK = "benchmark.example"
+#: A new network begins with policy and configuration.
+FIRST_SIZE = 2
 PATIENCE = 60.0
 POLL_SECONDS = 1.0
 # The timer shall not seal by itself: benchmarks say when.
@@ -124,5 +126,5 @@ def running_network(authorities: int) -> Iterator[Sequence[NodeProcess]]:
             nodes.append(NodeProcess(config, port))
             stack.callback(nodes[-1].close)
         for node in nodes:
-            node.wait("published", 1)
+            node.wait("published", FIRST_SIZE)
         yield nodes

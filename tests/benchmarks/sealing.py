@@ -16,7 +16,7 @@ from time import sleep
 
 from tests.benchmarks.figures import note
 from tests.benchmarks.machine import note_conditions
-from tests.benchmarks.nodes import NodeProcess, running_network
+from tests.benchmarks.nodes import FIRST_SIZE, NodeProcess, running_network
 from tests.benchmarks.timing import percentile
 
 KEYS = 1_000
@@ -53,8 +53,7 @@ def _seal(sequencer: NodeProcess, issuer: NodeProcess, number: int) -> float:
     issuer.order(f"fill {KEYS} {number}")
     issuer.wait("filled")
     sleep(REST_SECONDS)
-    # The policy record is entry 0, so block number 0 makes the tree's size 2.
     issuer.order("seal")
     began = issuer.wait("seal_began")["seal_began"]
-    published = sequencer.wait("published", number + 2)["at"]
+    published = sequencer.wait("published", FIRST_SIZE + number + 1)["at"]
     return (published - began) / 1e6

@@ -19,7 +19,7 @@ from time import perf_counter, sleep
 from tests.benchmarks.figures import NotHereError, note
 from tests.benchmarks.load import load
 from tests.benchmarks.machine import on_core, two_cores
-from tests.benchmarks.nodes import PATIENCE, NodeProcess, running_network
+from tests.benchmarks.nodes import FIRST_SIZE, PATIENCE, NodeProcess, running_network
 from tests.faults.observed import free_ports
 
 KEYS = 4_040  # make 64 KiB
@@ -76,7 +76,7 @@ def _publish_body(node: NodeProcess) -> str:
     """Put a body of 64 KiB on the chain; say where it is."""
     node.order(f"fill {KEYS} 64")
     node.order("seal")
-    node.wait("published", 2)
+    node.wait("published", FIRST_SIZE + 1)
     public = node.folder / "data" / "public"
     (file,) = (public / "chain" / "1" / "body").iterdir()
     note(f"a body of {file.stat().st_size} bytes")

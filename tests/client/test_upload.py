@@ -67,9 +67,9 @@ async def test_a_phone_uploads_with_a_code_and_others_are_warned(
     assert done.receipt is not None
     assert b"cosignal/receipt/v1" in parse_note(done.receipt.encode()).text
     await desk.network.ready(1)
-    await desk.network.reach(1)
-    assert await desk.network.ledger(1).sealer.seal_now()
     await desk.network.reach(2)
+    assert await desk.network.ledger(1).sealer.seal_now()
+    await desk.network.reach(3)
     async with HttpSource(desk.network.url(1)) as source:
         with Store(Folder(tmp_path / "phone"), desk.network.policy) as store:
             await Follower(store, source).sync(NOW)

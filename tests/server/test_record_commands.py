@@ -177,8 +177,10 @@ async def test_a_block_is_revoked_by_its_issuer_alone(shell: Shell) -> None:
     keys = some_keys(12, start=today - 2 * DAY)
     commit = await shell.network.publish(2, keys)
     await shell.network.reach(3)
-    arguments = ("--commit", commit.hex(), "--reason", "faulty-test")
-    await shell.reading("draft", "revocation", "withdrawn", *arguments)
+    arguments = ("--commit", commit.hex(), "--reason")
+    code, _, errors = await shell.reading("draft", "revocation", "x", *arguments, "why")
+    assert (code, "expected one of false-positive" in errors) == (2, True)
+    await shell.reading("draft", "revocation", "withdrawn", *arguments, "faulty-test")
 
     code, _, errors = await shell(
         "sign", "withdrawn", "--config", "authority-3/config.toml"
@@ -194,6 +196,8 @@ async def test_a_block_is_revoked_by_its_issuer_alone(shell: Shell) -> None:
 
 
 async def test_a_policy_is_changed_by_its_members(shell: Shell) -> None:
+    code, _, errors = await shell.reading("draft", "policy", "x", "--onset", "day")
+    assert (code, "onset: expected 'class' or 'exact'" in errors) == (2, True)
     arguments = ("--minimum", 30, "--retention-days", 7)
     await shell.reading("draft", "policy", "next", *arguments)
     await shell.sign("next", 4, 2, 1)

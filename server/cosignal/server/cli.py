@@ -93,7 +93,7 @@ def network_new(
     ] = 60,
     as_json: Json = False,
 ) -> None:
-    """Make keys, policy and one configuration a node, on loopback addresses.
+    """Make keys, policy, first configuration and nodes, on loopback addresses.
 
     Example: cosignal network new trial --authorities 4
     """

@@ -69,7 +69,8 @@ class Story:
     entropy: Entropy
     strangers: list[list[DiagnosisKey]]
     _sources: list[Source] = field(default_factory=list)
-    _size: int = 1
+    # Policy and configuration.
+    _size: int = 2
     _mirror: Path = Path()
 
     async def tell(self) -> Result:
