@@ -49,7 +49,7 @@ from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
 from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.sighting_log import Heard, Scanned
 from cosignal.client.sources import HttpSource, Source
-from cosignal.client.store import Store
+from cosignal.client.store import Block, Store
 from cosignal.protocol.errors import RefusedError, UsageError
 from cosignal.protocol.exposure.metadata import Metadata
 from cosignal.protocol.exposure.summaries import DailySummary
@@ -261,6 +261,16 @@ class Phone:
         encounters.forget_expired(self._database, self._store)
 
     # Results -----------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """Blocks that have not expired, in chain order; their records are public."""
+        return tuple(self._store.blocks)
+
+    @property
+    def trust(self) -> Policy:
+        """Whom the phone believes now: the pinned policy, or what it has become."""
+        return self._store.state.chain.trust
 
     @property
     def configuration(self) -> StandingConfiguration | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import signal
 import sys
 import tempfile
@@ -15,11 +14,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cosignal.protocol.intervals import day_start, interval_at
 from cosignal.server.clock import system_clock, system_entropy
 from cosignal.server.commands.terminal import EXIT_FALSE, Json
 from cosignal.server.demo.network import SHARD, DemoNetwork
-from cosignal.server.demo.phones import gather_people, make_phone
+from cosignal.server.demo.people import gather_people
+from cosignal.server.demo.phones import Phones
 from cosignal.server.demo.result import Result
 from cosignal.server.demo.story import Story
 from cosignal.server.demo.view import Stage, shown
@@ -91,13 +90,9 @@ def _story(network: DemoNetwork, stage: Stage, seed: int) -> Story:
     now = system_clock()
     stage.say(f"Seed {seed}")
     people = gather_people(seed, PHONES, now)
-    rng = random.Random(f"strangers {seed}")  # noqa: S311 - repeatable
-    today = day_start(interval_at(now))
-    strangers = [
-        make_phone(PHONES + number, rng, today).diagnosis_keys(now)
-        for number in range(1, STRANGERS + 1)
-    ]
-    return Story(network, people, stage, system_clock, system_entropy, strangers)
+    phones = Phones(network.folder / "phones", network.pinned, seed, system_entropy)
+    strangers = range(PHONES + 1, PHONES + STRANGERS + 1)
+    return Story(network, people, phones, stage, system_clock, strangers)
 
 
 def _conclude(stage: Stage, result: Result) -> list[str]:

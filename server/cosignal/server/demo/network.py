@@ -20,15 +20,17 @@ import aiohttp
 from cosignal.client.folders import Folder
 from cosignal.client.mirror import mirror
 from cosignal.client.paths import checkpoint_path
+from cosignal.client.phone.chaff import Conditions, Network
+from cosignal.client.phone.phone import Phone
+from cosignal.client.phone.upload_jobs import Job
 from cosignal.client.sources import HttpSource, new_session
 from cosignal.client.store import Store
-from cosignal.client.upload import UploadClient, Uploaded
 from cosignal.protocol.checkpoints import CertifiedCheckpoint, verify_checkpoint
-from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import CosignalError, SourceError
 from cosignal.protocol.policy import Policy, parse_policy
 from cosignal.server.clock import Entropy
 from cosignal.server.config import Config, load_config
+from cosignal.server.demo.phones import QuickClock
 from cosignal.server.demo.processes import Child, free_ports, run
 from cosignal.server.network import NetworkPlan, write_network
 
@@ -80,18 +82,26 @@ class Authority:
         """Base URL of its node."""
         return self.config.node.url
 
-    async def diagnose(
-        self, keys: list[DiagnosisKey], symptom_date: str, entropy: Entropy
-    ) -> Uploaded:
-        """Issue a code, as a clinic does, and upload with it, as a phone does."""
-        client = UploadClient(
-            self._session,
+    async def diagnose(self, phone: Phone, date: str, clock: QuickClock) -> Job:
+        """Issue a code, as a clinic does, and let a phone upload with it.
+
+        Args:
+            phone: The patient's.
+            date: Of the first symptoms, YYYY-MM-DD.
+            clock: The phone's.
+
+        Returns:
+            The upload, as it ended.
+        """
+        phone.uploads.begin(await self._issue_code(date), clock())
+        conditions = Conditions(battery=1, charging=True, network=Network.UNMETERED)
+        async with phone.uploads.client(
             self.url,
             api_key=self._api_key("device"),
             health_authority=self.config.intake.health_authority_id,
-            entropy=entropy,
-        )
-        return await client.upload(await self._issue_code(symptom_date), keys)
+        ) as client:
+            await phone.uploads.carry_on(client, clock, conditions, sleep=clock.sleep)
+        return phone.uploads.jobs()[-1]
 
     async def figure(self, name: str) -> float:
         """Read one of its metrics."""

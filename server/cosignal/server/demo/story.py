@@ -9,24 +9,18 @@ What this module guarantees:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from cosignal.client.exposures import find_exposures
-from cosignal.client.folders import Folder
-from cosignal.client.follower import Follower
-from cosignal.client.paths import EVIDENCE_FOLDER
+from cosignal.client.phone.upload_jobs import State
 from cosignal.client.sources import HttpSource, Source
-from cosignal.client.store import Store
-from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import SplitViewError
 from cosignal.protocol.evidence import parse_evidence, verify_evidence
-from cosignal.protocol.intervals import unix_at
 from cosignal.protocol.policy import quorum_size
-from cosignal.server.clock import Clock, Entropy
+from cosignal.server.clock import Clock
 from cosignal.server.demo.network import (
     AUTHORITIES,
     SHARD,
@@ -34,7 +28,8 @@ from cosignal.server.demo.network import (
     DemoFailedError,
     DemoNetwork,
 )
-from cosignal.server.demo.phones import Meeting, People
+from cosignal.server.demo.people import Meeting, People
+from cosignal.server.demo.phones import Phones, QuickClock
 from cosignal.server.demo.result import Result
 from cosignal.server.demo.thief import forge_mirror
 from cosignal.server.demo.view import NodeState, PhoneState, Stage
@@ -56,18 +51,18 @@ class Story:
     Attributes:
         network: The nodes.
         people: Who met whom.
+        phones: What they carry.
         stage: Where it is shown.
         clock: Gives Unix seconds.
-        entropy: Gives random bytes.
-        strangers: Keys of two more patients, who met nobody here.
+        strangers: Numbers of two more patients, who met nobody here.
     """
 
     network: DemoNetwork
     people: People
+    phones: Phones
     stage: Stage
     clock: Clock
-    entropy: Entropy
-    strangers: list[list[DiagnosisKey]]
+    strangers: Sequence[int]
     _sources: list[Source] = field(default_factory=list)
     # Policy and configuration.
     _size: int = 2
@@ -85,7 +80,7 @@ class Story:
         watching = asyncio.create_task(self._watch())
         try:
             await self._start()
-            self._introduce()
+            await self._introduce()
             await self._diagnose()
             await self._open_mirror()
             alerted = await self._sync_phones()
@@ -125,29 +120,33 @@ class Story:
 
     # The patient -------------------------------------------------------------------
 
-    def _introduce(self) -> None:
+    async def _introduce(self) -> None:
         people = self.people
-        self.stage.phones.update(dict.fromkeys(people.phones, PhoneState.WAITING))
+        self.stage.phones.update(dict.fromkeys(people.numbers, PhoneState.WAITING))
+        # In a thread: the nodes go on, and so does the picture.
+        await asyncio.to_thread(
+            self.phones.play, people, [people.patient, *self.strangers], self.clock()
+        )
         self.stage.say(
-            f"{len(people.phones)} people met {len(people.meetings)} times in the last "
-            "days; their phones exchanged identifiers, and nobody else knows:"
+            f"{len(people.numbers)} people met {len(people.meetings)} times in the "
+            "last days, some only in passing (brackets); their phones exchanged "
+            "identifiers, and nobody else knows:"
         )
         for day, meetings in groupby(people.meetings, key=_day):
-            pairs = [f"{item.first:02}-{item.second:02}" for item in meetings]
+            pairs = [_pair(item) for item in meetings]
             for start in range(0, len(pairs), PAIRS_A_LINE):
                 part = "  ".join(pairs[start : start + PAIRS_A_LINE])
                 self.stage.detail(f"{day}  {part}")
 
     async def _diagnose(self) -> None:
-        patient = self.people.phones[self.people.patient]
-        met = sorted(self.people.met(patient.number))
+        patient = self.people.patient
         issuer = self.network.authorities[ISSUER]
         self.stage.say(
-            f"Person {patient.number:02} tests positive at {issuer.name}; phones that "
-            f"were near: {' '.join(f'{number:02}' for number in met)}"
+            f"Person {patient:02} tests positive at {issuer.name}; near were "
+            f"{_listed(self.people.met(patient))}; "
+            f"in passing {_listed(self.people.passed(patient)) or 'nobody'}"
         )
-        keys = patient.diagnosis_keys(self.clock())
-        await self._publish(issuer, keys)
+        await self._publish(issuer, patient)
         await self.network.eventually("the issuer to know", self._is_known(issuer))
         self.stage.say(
             f"The block is sealed, padded and co-signed: the chain has {self._size} "
@@ -162,22 +161,24 @@ class Story:
 
         return known
 
-    async def _publish(self, issuer: Authority, keys: list[DiagnosisKey]) -> None:
+    async def _publish(self, issuer: Authority, patient: int) -> None:
         """Upload, and wait until the block is certified everywhere."""
-        await self._upload(issuer, keys)
+        await self._upload(issuer, patient)
         self._size += 1
         await self.network.all_reach(self._size)
 
-    async def _upload(self, issuer: Authority, keys: list[DiagnosisKey]) -> None:
+    async def _upload(self, issuer: Authority, patient: int) -> None:
         onset = datetime.fromtimestamp(self.clock(), UTC) - timedelta(days=ONSET_DAYS)
         date = onset.strftime("%Y-%m-%d")
-        done = await issuer.diagnose(keys, date, self.entropy)
-        if done.inserted != len(keys):
-            raise DemoFailedError(
-                f"upload: expected {len(keys)} keys taken, got {done.inserted}"
-            )
+        with self.phones.open(patient) as phone:
+            job = await issuer.diagnose(phone, date, QuickClock(self.clock))
+            if job.state is not State.DONE:
+                raise DemoFailedError(
+                    f"upload: expected keys taken, got {job.error}",
+                    advice=phone.uploads.advice(job),
+                )
         self.stage.say(
-            f"A code is issued and used; {done.inserted} keys are uploaded to "
+            f"A code is issued and used; {job.inserted} keys are uploaded to "
             f"{issuer.name}, durably"
         )
 
@@ -204,9 +205,15 @@ class Story:
     async def _sync_phones(self) -> set[int]:
         alerted = await self._sync_all()
         self.stage.say(
-            f"All {len(self.people.phones)} phones verify the chain and match alone; "
-            f"alerted: {' '.join(f'{number:02}' for number in sorted(alerted))}"
+            f"All {len(self.people.numbers)} phones verify the chain, match and weigh "
+            f"alone; alerted: {_listed(alerted)}"
         )
+        number = min(alerted, default=self.people.patient)
+        with self.phones.open(number) as phone:
+            for alert in phone.alerts():
+                self.stage.say(f"Phone {number:02} tells its owner:")
+                for reason in alert.reasons():
+                    self.stage.detail(reason)
         return alerted
 
     async def _sync_all(self) -> set[int]:
@@ -221,22 +228,17 @@ class Story:
                 self.stage.phones[number] = state
                 return found
 
-        numbers = list(self.people.phones)
+        numbers = list(self.people.numbers)
         found = await asyncio.gather(*(one(number) for number in numbers))
         return {number for number, hit in zip(numbers, found, strict=True) if hit}
 
     async def _sync(self, number: int, source: Source) -> bool:
-        """Sync one phone; say whether it found an exposure."""
-        with self._store(number) as store:
-            synced = await Follower(store, source).sync(self.clock())
-            if synced.missing:
+        """Sync one phone; say whether its owner is alerted."""
+        with self.phones.open(number) as phone:
+            done = await phone.sync([source], self.clock())
+            if done.chain.synced.missing:
                 raise DemoFailedError(f"{source.name}: expected every body, got fewer")
-            phone = self.people.phones[number]
-            return bool(find_exposures(store, phone.sightings()))
-
-    def _store(self, number: int) -> Store:
-        folder = Folder(self.network.folder / "phones" / f"{number:02}")
-        return Store(folder, self.network.pinned)
+            return bool(phone.alerts())
 
     # The faults --------------------------------------------------------------------
 
@@ -296,7 +298,7 @@ class Story:
         self.stage.say(
             "A thief with the log's stolen key opens a mirror with another history"
         )
-        number = min(self.people.phones)
+        number = min(self.people.numbers)
         await self._sync(number, self._sources[0])
         await self._expect_refusal(number, source)
 
@@ -304,17 +306,13 @@ class Story:
         try:
             await self._sync(number, source)
         except SplitViewError as error:
-            statement = verify_evidence(
-                parse_evidence(error.evidence), self.network.pinned
-            )
-            with self._store(number) as store:
-                names = store.folder.names(EVIDENCE_FOLDER)
-            files = [name for name in names if name.endswith(".evidence")]
+            kept = parse_evidence(error.evidence)
+            statement = verify_evidence(kept, self.network.pinned)
             self.stage.say(
                 f"Phone {number:02} refuses it and keeps the evidence, "
                 f"{statement.kind}:"
             )
-            self.stage.detail(f"{files[0]}")
+            self.stage.detail(kept.file_name)
             self.stage.detail(statement.text())
             return
         raise DemoFailedError("the forged checkpoint: expected to be refused")
@@ -327,8 +325,8 @@ class Story:
             raise DemoFailedError(
                 "phones: expected the same alerts after a second sync"
             )
-        with self._store(self.people.patient) as store:
-            records = [block.record for block in store.blocks]
+        with self.phones.open(self.people.patient) as phone:
+            records = [block.record for block in phone.blocks]
         final = await self.network.checkpoint(self.network.authorities[SEQUENCER])
         if final is None:
             raise DemoFailedError("the final checkpoint: expected one, got none")
@@ -354,4 +352,13 @@ class Story:
 
 
 def _day(meeting: Meeting) -> str:
-    return datetime.fromtimestamp(unix_at(meeting.start), UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(meeting.start, UTC).strftime("%Y-%m-%d")
+
+
+def _pair(meeting: Meeting) -> str:
+    pair = f"{meeting.first:02}-{meeting.second:02}"
+    return pair if meeting.near else f"({pair})"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return " ".join(f"{number:02}" for number in sorted(numbers))
