@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from cosignal.client.phone import uploads
 from cosignal.client.phone.upload_advice import advice
-from cosignal.client.phone.upload_jobs import Job, State, find_job
+from cosignal.client.phone.upload_jobs import Job, State, add_job, find_job
 from cosignal.client.upload import REQUEST_BYTES
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import InvalidKeyError, UsageError
@@ -232,6 +232,18 @@ async def test_two_that_carry_on_one_upload_at_once_do_no_harm(
 
     assert find_job(phone.database, number).state is State.DONE
     assert await stored(desk) == once(KEYS)
+
+
+async def test_two_that_carry_on_one_fake_upload_at_once_do_no_harm(
+    way: Lossy, phone: Phone
+) -> None:
+    number = add_job(phone.database, phone.now, fake=True)
+
+    jobs = await asyncio.gather(phone.run(number), phone.run(number))
+
+    assert all(job.ended for job in jobs)
+    assert set(way.seen) == {(path, REQUEST_BYTES, True) for path in STEPS}
+    assert uploads.next_time(phone.database) is None
 
 
 async def test_a_refusal_that_two_hear_of_is_followed_by_one_fake_upload(
