@@ -1,6 +1,7 @@
 """An upload goes on from wherever it stands, and its keys arrive once."""
 
 import asyncio
+import random
 from base64 import b64decode
 from collections import Counter
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from cosignal.client.phone import uploads
+from cosignal.client.phone.database import Database
 from cosignal.client.phone.upload_advice import advice
 from cosignal.client.phone.upload_jobs import Job, State, add_job, find_job
 from cosignal.client.upload import REQUEST_BYTES
@@ -16,7 +18,7 @@ from cosignal.protocol.errors import InvalidKeyError, UsageError
 from cosignal.server.intake.intake import sweep
 from cosignal.server.storage.tables import pending_keys
 from tests.client.phone.lossy import STEPS, Lossy
-from tests.client.phone.phones import Phone
+from tests.client.phone.phones import SCHEMAS, Phone
 from tests.network_in_memory import sample_keys
 from tests.server.desk import Desk
 from tests.strategies import NOW
@@ -82,6 +84,32 @@ async def test_everything_may_be_lost_once(
     assert (job.state, job.inserted) == (State.DONE, 6)
     assert await stored(desk) == once(KEYS)
     assert Counter(way.paths) == dict.fromkeys(STEPS, 3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_goes_wrong_in_whatever_order_the_keys_arrive_once(
+    desk: Desk, way: Lossy, phone: Phone, seed: int
+) -> None:
+    draw = random.Random(seed)  # noqa: S311 - must be repeatable
+    number = phone.begin(await a_code(desk, "longCode"), KEYS)
+    job = find_job(phone.database, number)
+    mishaps = 0
+    while not job.ended:
+        mishap = draw.choice(["lost request", "lost answer", "restart", "late", ""])
+        mishaps += bool(mishap)
+        if mishap == "restart":
+            phone.database.close()
+            phone.database = Database(phone.path, SCHEMAS)
+        way.lose_request = set(STEPS) if mishap == "lost request" else set()
+        way.lose_answer = set(STEPS) if mishap == "lost answer" else set()
+        later = 20 * MINUTE if mishap == "late" else 0
+        desk.clock.now += later
+        phone.now = max(phone.now, job.next_attempt) + later
+        job = await phone.advance(number)
+
+    assert mishaps
+    assert (job.state, job.error) == (State.DONE, None)
+    assert await stored(desk) == once(KEYS)
 
 
 @pytest.mark.parametrize("path", STEPS)
