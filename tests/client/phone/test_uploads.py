@@ -1,6 +1,7 @@
 """An upload goes on from wherever it stands, and its keys arrive once."""
 
 import asyncio
+import random
 from base64 import b64decode
 from collections import Counter
 
@@ -8,15 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from cosignal.client.phone import uploads
+from cosignal.client.phone.database import Database
 from cosignal.client.phone.upload_advice import advice
-from cosignal.client.phone.upload_jobs import Job, State, find_job
+from cosignal.client.phone.upload_jobs import Job, State, add_job, find_job
 from cosignal.client.upload import REQUEST_BYTES
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import InvalidKeyError, UsageError
 from cosignal.server.intake.intake import sweep
 from cosignal.server.storage.tables import pending_keys
 from tests.client.phone.lossy import STEPS, Lossy
-from tests.client.phone.phones import Phone
+from tests.client.phone.phones import SCHEMAS, Phone
 from tests.network_in_memory import sample_keys
 from tests.server.desk import Desk
 from tests.strategies import NOW
@@ -82,6 +84,32 @@ async def test_everything_may_be_lost_once(
     assert (job.state, job.inserted) == (State.DONE, 6)
     assert await stored(desk) == once(KEYS)
     assert Counter(way.paths) == dict.fromkeys(STEPS, 3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_goes_wrong_in_whatever_order_the_keys_arrive_once(
+    desk: Desk, way: Lossy, phone: Phone, seed: int
+) -> None:
+    draw = random.Random(seed)  # noqa: S311 - must be repeatable
+    number = phone.begin(await a_code(desk, "longCode"), KEYS)
+    job = find_job(phone.database, number)
+    mishaps = 0
+    while not job.ended:
+        mishap = draw.choice(["lost request", "lost answer", "restart", "late", ""])
+        mishaps += bool(mishap)
+        if mishap == "restart":
+            phone.database.close()
+            phone.database = Database(phone.path, SCHEMAS)
+        way.lose_request = set(STEPS) if mishap == "lost request" else set()
+        way.lose_answer = set(STEPS) if mishap == "lost answer" else set()
+        later = 20 * MINUTE if mishap == "late" else 0
+        desk.clock.now += later
+        phone.now = max(phone.now, job.next_attempt) + later
+        job = await phone.advance(number)
+
+    assert mishaps
+    assert (job.state, job.error) == (State.DONE, None)
+    assert await stored(desk) == once(KEYS)
 
 
 @pytest.mark.parametrize("path", STEPS)
@@ -232,6 +260,18 @@ async def test_two_that_carry_on_one_upload_at_once_do_no_harm(
 
     assert find_job(phone.database, number).state is State.DONE
     assert await stored(desk) == once(KEYS)
+
+
+async def test_two_that_carry_on_one_fake_upload_at_once_do_no_harm(
+    way: Lossy, phone: Phone
+) -> None:
+    number = add_job(phone.database, phone.now, fake=True)
+
+    jobs = await asyncio.gather(phone.run(number), phone.run(number))
+
+    assert all(job.ended for job in jobs)
+    assert set(way.seen) == {(path, REQUEST_BYTES, True) for path in STEPS}
+    assert uploads.next_time(phone.database) is None
 
 
 async def test_a_refusal_that_two_hear_of_is_followed_by_one_fake_upload(

@@ -26,6 +26,10 @@ _ADVICE: Final = {
     "quota_exceeded": "Wait; the health authority is being asked too often, and the "
     "upload goes on by itself.",
 }
+_NONE_TAKEN: Final = (
+    "Nothing can be done: the health authority took none of the keys, which are too "
+    "old or published already."
+)
 _WAIT: Final = "Wait; the upload goes on by itself."
 
 
@@ -39,7 +43,7 @@ def advice(job: Job) -> str:
         The sentence; empty where there is nothing to say.
     """
     if job.error is None:
-        return ""
+        return _NONE_TAKEN if job.inserted == 0 else ""
     if job.state is State.REFUSED:
         # What once asked for patience has used it up.
         known = {} if job.error in ("no_answer", "quota_exceeded") else _ADVICE

@@ -11,7 +11,7 @@ A fake upload is a row like a real one, so that both are carried on alike after 
 it holds nothing, and goes when it has ended.
 
 What a crash leaves behind: a row in an earlier state, or one whose secrets are still in
-the journal; opening the file again and the next erasure remove those.
+the journal; the next erasure, or closing the file in order, removes those.
 """
 
 from dataclasses import dataclass, field, replace

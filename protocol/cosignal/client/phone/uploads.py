@@ -52,10 +52,7 @@ from cosignal.client.upload import Step, UploadClient, Uploaded, UploadRefusedEr
 from cosignal.protocol.certificates import UploadedKey, tek_mac
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, check_upload
 from cosignal.protocol.errors import UnavailableError, UsageError
-from cosignal.protocol.receipts import (
-    Receipt,
-    verify_receipt,
-)
+from cosignal.protocol.receipts import Receipt, verify_receipt
 from cosignal.protocol.record_kinds import PolicyRecord
 
 #: An upload that met nothing but silence ends after so many seconds and attempts: the
@@ -179,12 +176,14 @@ async def run(
     Raises:
         UsageError: There is no such upload.
     """
+    job = find_job(database, number)
     while True:
-        job = await advance(database, client, number, clock(), entropy)
+        job = await _advance(database, client, job, clock(), entropy)
         wait = job.next_attempt - clock()
         if job.ended or wait > patience:
             return job
         await sleep(max(wait, 0))
+        job = current(database, job)
 
 
 async def advance(
@@ -205,29 +204,7 @@ async def advance(
     Raises:
         UsageError: There is no such upload.
     """
-    job = find_job(database, number)
-    if job.ended or not _is_due(job, now):
-        return job
-    if now - job.begun > GIVE_UP_SECONDS and job.attempts >= GIVE_UP_ATTEMPTS:
-        return ended(database, job, State.REFUSED)
-    # Before the request: a phone that dies while it waits has tried, too.
-    change_job(
-        database,
-        job,
-        patient=False,
-        attempts=job.attempts + 1,
-        next_attempt=now + retry_seconds(job.attempts + 1, entropy),
-        sent=job.sent or job.state is State.PUBLISH,
-    )
-    try:
-        outcome = await _ask(client, job)
-    except UnavailableError:
-        change_job(database, job, status=None, error=NO_ANSWER)
-    except UploadRefusedError as refusal:
-        return refused(database, job, refusal, now, entropy)
-    else:
-        return succeeded(database, job, outcome, now, entropy)
-    return current(database, job)
+    return await _advance(database, client, find_job(database, number), now, entropy)
 
 
 def due(database: Database, now: int, *, good: bool) -> list[int]:
@@ -275,6 +252,33 @@ def forget(database: Database, number: int) -> None:
     """
     remove_job(database, number)
     scrub(database)
+
+
+async def _advance(
+    database: Database, client: UploadClient, job: Job, now: int, entropy: Entropy
+) -> Job:
+    if job.ended or not _is_due(job, now):
+        return job
+    if now - job.begun > GIVE_UP_SECONDS and job.attempts >= GIVE_UP_ATTEMPTS:
+        return ended(database, job, State.REFUSED)
+    # Before the request: a phone that dies while it waits has tried, too.
+    change_job(
+        database,
+        job,
+        patient=False,
+        attempts=job.attempts + 1,
+        next_attempt=now + retry_seconds(job.attempts + 1, entropy),
+        sent=job.sent or job.state is State.PUBLISH,
+    )
+    try:
+        outcome = await _ask(client, job)
+    except UnavailableError:
+        change_job(database, job, status=None, error=NO_ANSWER)
+    except UploadRefusedError as refusal:
+        return refused(database, job, refusal, now, entropy)
+    else:
+        return succeeded(database, job, outcome, now, entropy)
+    return current(database, job)
 
 
 def _is_due(job: Job, now: int) -> bool:
