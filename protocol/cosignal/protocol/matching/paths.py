@@ -87,7 +87,9 @@ def _load(path: SearchPath) -> Search:
     if path is SearchPath.COMPILED:
         from cosignal.protocol.matching.kernels import compiled  # noqa: PLC0415 - lazy
 
+        compiled.kernel()
         return compiled.search
     from cosignal.protocol.matching.kernels import native  # noqa: PLC0415 - lazy
 
+    native.kernel()
     return native.search
