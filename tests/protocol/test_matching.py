@@ -273,6 +273,7 @@ def test_sightings_are_indexed_once_for_many_blocks(path: SearchPath) -> None:
     indexes = dict(vars(sightings))
 
     assert [Hit(0, 0, TODAY)] == match(columns([key]), sightings, path=path)
+    assert vars(sightings).keys() == indexes.keys()
     assert {"distinct_intervals", "identifiers", "intervals"} < indexes.keys()
     assert all(vars(sightings)[name] is index for name, index in indexes.items())
 

@@ -95,9 +95,10 @@ sys.modules["numba"] = None
 from cosignal.protocol.errors import UsageError
 from cosignal.protocol.matching import SearchPath
 from cosignal.protocol.matching import match
-from tests.protocol.encounters import columns, heard
+from tests.protocol.encounters import TEK, TODAY, PlainKey, columns, heard
+key, sightings = PlainKey(TEK, TODAY, 144), heard([(TEK, TODAY)])
 try:
-    match(columns([]), heard([]), path=SearchPath.NATIVE)
+    match(columns([key]), sightings, path=SearchPath.NATIVE)
 except UsageError as error:
     print(json.dumps([str(error), error.advice]))
 """

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.matching import columns
-from cosignal.protocol.matching.columns import Hit, KeyColumns, Sightings
 from cosignal.protocol.matching.kernels import (
     aes,
     compiling,
@@ -26,11 +25,6 @@ SOURCES: Final = (aes, columns, compiling, derivation, lookup, loop, sha256)
 def kernel() -> loop.Kernel:
     """Compile the kernel, or read it; done once, and not by an import."""
     return compiling.kernel(_kernel, SOURCES)
-
-
-def search(keys: KeyColumns, sightings: Sightings, needed: _Numbers) -> list[Hit]:
-    """Find the sightings of some keys, see `loop.search_with`."""
-    return loop.search_with(kernel(), keys, sightings, needed)
 
 
 def _kernel(
