@@ -35,9 +35,29 @@ FIGURES = (
     ),
     Figure("body_decode_ns_per_key_100k", "ns", bodies.decode_ns_per_key, Budget(5.0)),
     Figure("merkle_leaves_per_s", "leaves/s", merkle.leaves_per_s),
-    Figure("match_portable_us_per_key", "us", matching.us_per_key, Budget(15.0)),
     Figure("cold_phone_s_700k", "s", cold_phone.seconds, Budget(3.0)),
     Figure("client_bytes_per_day", "bytes", costs.bytes_per_day),
+    Figure(
+        "match_numba_us_per_key_2k",
+        "us",
+        partial(matching.compiled_us_per_key, 2_000),
+        Budget(0.9),
+    ),
+    Figure(
+        "match_numba_us_per_key_100k",
+        "us",
+        partial(matching.compiled_us_per_key, 100_000),
+    ),
+    Figure(
+        "match_ratio_openssl_limit",
+        "ratio",
+        matching.ratio_to_openssl,
+        Budget(0.5, at_least=True),
+    ),
+    Figure(
+        "match_portable_us_per_key", "us", matching.portable_us_per_key, Budget(15.0)
+    ),
+    Figure("match_thread_speedup_2", "ratio", partial(matching.thread_speedup, 2)),
     Figure("static_block_ratio_nginx", "ratio", static.ratio_to_nginx),
     Figure(
         "uploads_per_s_core",

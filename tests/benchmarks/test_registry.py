@@ -15,13 +15,17 @@ BUDGETS = {
     "body_bytes_per_key_10k": ("at most", 16.3),
     "body_bytes_per_key_100k": ("at most", 16.2),
     "body_decode_ns_per_key_100k": ("at most", 5.0),
+    "match_numba_us_per_key_2k": ("at most", 0.9),
     "match_portable_us_per_key": ("at most", 15.0),
     "cold_phone_s_700k": ("at most", 3.0),
+    "match_ratio_openssl_limit": ("at least", 0.5),
     "uploads_per_s_core": ("at least", 2_500),
     "seal_to_quorum_ms_p95_n4": ("at most", 50.0),
 }
 WITHOUT_BUDGET = {
     "client_bytes_per_day",
+    "match_numba_us_per_key_100k",
+    "match_thread_speedup_2",
     "merkle_leaves_per_s",
     "seal_to_quorum_ms_p95_n16",
     "static_block_ratio_nginx",

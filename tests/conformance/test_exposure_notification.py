@@ -18,7 +18,8 @@ from cosignal.protocol.identifiers import (
     rolling_proximity_identifiers,
 )
 from cosignal.protocol.intervals import interval_at
-from cosignal.protocol.matching import KeyColumns, Sightings, match
+from cosignal.protocol.matching import KeyColumns, SearchPath, Sightings, match
+from tests.protocol.encounters import on_every_path
 
 Load = Callable[[str], dict[str, Any]]
 
@@ -71,8 +72,9 @@ def test_what_phones_broadcast_is_read(published: dict[str, Any]) -> None:
         assert sighting["metadata"] == metadata.hex()
 
 
+@on_every_path
 def test_all_broadcasts_of_the_specifications_key_are_matched(
-    specification: dict[str, Any],
+    path: SearchPath, specification: dict[str, Any]
 ) -> None:
     start = specification["interval_number"]
     rpis = b"".join(bytes.fromhex(one["rpi"]) for one in specification["intervals"])
@@ -80,9 +82,27 @@ def test_all_broadcasts_of_the_specifications_key_are_matched(
         bytes.fromhex(specification["tek"]), np.array([start]), np.array([144])
     )
 
-    hits = match(keys, Sightings(rpis, np.arange(start, start + 144)))
+    hits = match(keys, Sightings(rpis, np.arange(start, start + 144)), path=path)
 
     assert [(0, n, start + n) for n in range(144)] == [tuple(hit) for hit in hits]
+
+
+@on_every_path
+def test_what_phones_broadcast_is_matched(
+    path: SearchPath, published: dict[str, Any]
+) -> None:
+    heard = published["en_live_sightings"]["items"]
+    intervals = np.array([one["interval"] for one in heard], np.int64)
+    keys = KeyColumns(
+        b"".join(bytes.fromhex(one["tek"]) for one in heard),
+        intervals,
+        np.full(len(heard), 144),
+    )
+    rpis = b"".join(bytes.fromhex(one["rpi"]) for one in heard)
+
+    hits = match(keys, Sightings(rpis, intervals), path=path)
+
+    assert {(n, n, int(at)) for n, at in enumerate(intervals)} <= set(hits)
 
 
 def test_the_key_servers_hmacs_are_computed(published: dict[str, Any]) -> None:

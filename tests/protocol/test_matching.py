@@ -180,12 +180,14 @@ def test_identifiers_that_differ_in_one_byte_are_told_apart(
     path: SearchPath, place: int
 ) -> None:
     key = PlainKey(TEK, TODAY, 144)
-    near = bytearray(key.identifier(3))
+    real = key.identifier(3)
+    near = bytearray(real)
     near[place] ^= 1
+    sightings = heard([(bytes(near), TODAY + 3), (real, TODAY + 3)] * 2)
 
-    found = match(columns([key]), heard([(bytes(near), TODAY + 3)]), path=path)
+    found = match(columns([key]), sightings, path=path)
 
-    assert found == []
+    assert [Hit(0, 1, TODAY + 3), Hit(0, 3, TODAY + 3)] == found
 
 
 @on_every_path
@@ -271,6 +273,7 @@ def test_sightings_are_indexed_once_for_many_blocks(path: SearchPath) -> None:
     indexes = dict(vars(sightings))
 
     assert [Hit(0, 0, TODAY)] == match(columns([key]), sightings, path=path)
+    assert vars(sightings).keys() == indexes.keys()
     assert {"distinct_intervals", "identifiers", "intervals"} < indexes.keys()
     assert all(vars(sightings)[name] is index for name, index in indexes.items())
 

@@ -17,7 +17,7 @@ What this module guarantees:
 
 from collections.abc import Callable
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,10 @@ from cosignal.protocol.errors import UsageError
 from cosignal.protocol.matching import portable
 from cosignal.protocol.matching.columns import Hit, KeyColumns, Sightings
 
-Search = Callable[[KeyColumns, Sightings, npt.NDArray[np.int64]], list[Hit]]
-"""Finds the sightings of the keys in some rows of `needed_identifiers`."""
+Search = Callable[[npt.NDArray[np.int64]], list[Hit]]
+"""Finds the hits of some rows of `needed_identifiers`, in any order."""
+Prepare = Callable[[KeyColumns, Sightings], Search]
+"""Indexes sightings, if nobody did before, so that threads need not."""
 
 
 class SearchPath(StrEnum):
@@ -57,14 +59,14 @@ def available_paths() -> tuple[SearchPath, ...]:
     return tuple(SearchPath)
 
 
-def search_by(path: SearchPath | None) -> Search:
+def search_by(path: SearchPath | None) -> Prepare:
     """Load a path; the first time, it may have to be compiled.
 
     Args:
         path: Which; None for the fastest.
 
     Returns:
-        Its function.
+        What prepares a search.
 
     Raises:
         UsageError: This machine has no such path.
@@ -81,13 +83,13 @@ def search_by(path: SearchPath | None) -> Search:
 
 
 @cache
-def _load(path: SearchPath) -> Search:
+def _load(path: SearchPath) -> Prepare:
     if path is SearchPath.PORTABLE:
-        return portable.search
+        return portable.prepare
     if path is SearchPath.COMPILED:
-        from cosignal.protocol.matching.kernels import compiled  # noqa: PLC0415 - lazy
+        from cosignal.protocol.matching.kernels import compiled, loop  # noqa: PLC0415 - lazy
 
-        return compiled.search
-    from cosignal.protocol.matching.kernels import native  # noqa: PLC0415 - lazy
+        return partial(loop.prepare, compiled.kernel())
+    from cosignal.protocol.matching.kernels import loop, native  # noqa: PLC0415 - lazy
 
-    return native.search
+    return partial(loop.prepare, native.kernel())

@@ -9,8 +9,9 @@ Source: docs/reference/protocol.md, "Matching".
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,25 +40,38 @@ _BATCH_KEYS: Final = 64
 _CIPHER_SLACK: Final = 16
 
 
-def search(
-    keys: KeyColumns, sightings: Sightings, needed: npt.NDArray[np.int64]
-) -> list[Hit]:
-    """Find the sightings of some keys.
+class _Heard(NamedTuple):
+    """What is looked up, see `Sightings`."""
+
+    prefilter: npt.NDArray[np.bool_]
+    by_identifier: dict[bytes, list[tuple[int, int]]]
+
+
+def prepare(
+    keys: KeyColumns, sightings: Sightings
+) -> Callable[[npt.NDArray[np.int64]], list[Hit]]:
+    """Make ready to search.
 
     Args:
-        keys: Checked columns.
-        sightings: Checked columns.
-        needed: Rows of `needed_identifiers`.
+        keys: Checked columns, at least one key.
+        sightings: Checked columns, at least one sighting.
 
     Returns:
-        All hits, in any order.
+        See `paths.Search`.
     """
+    heard = _Heard(sightings.prefilter, sightings.by_identifier)
+    return partial(_search, flat(keys.keys), heard)
+
+
+def _search(
+    teks: memoryview, heard: _Heard, needed: npt.NDArray[np.int64]
+) -> list[Hit]:
     hits: list[Hit] = []
     buffer = bytearray(_BATCH_KEYS * DAY_INTERVALS * RPI_BYTES + _CIPHER_SLACK)
     for begin in range(0, len(needed), _BATCH_KEYS):
         batch: list[list[int]] = needed[begin : begin + _BATCH_KEYS].tolist()
-        ends = _derive_batch(flat(keys.keys), batch, buffer)
-        hits += _look_up(batch, ends, buffer, sightings)
+        ends = _derive_batch(teks, batch, buffer)
+        hits += _look_up(batch, ends, buffer, heard)
     return hits
 
 
@@ -89,15 +103,15 @@ def _look_up(
     batch: Sequence[Sequence[int]],
     ends: Sequence[int],
     buffer: bytearray,
-    sightings: Sightings,
+    heard: _Heard,
 ) -> Iterator[Hit]:
     """Find the sightings of a batch's identifiers."""
-    table = sightings.prefilter
+    table = heard.prefilter
     words = first_words(buffer)[: ends[-1]]
     candidates = np.flatnonzero(table[words & np.uint32(len(table) - 1)])
     for position in candidates.tolist():
         raw = bytes(buffer[position * RPI_BYTES : (position + 1) * RPI_BYTES])
-        for sighting, heard_at in sightings.by_identifier.get(raw, ()):
+        for sighting, heard_at in heard.by_identifier.get(raw, ()):
             row = bisect_right(ends, position)
             key, first, _ = batch[row]
             interval = first + position - (ends[row - 1] if row else 0)

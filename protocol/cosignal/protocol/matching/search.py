@@ -7,7 +7,6 @@ What this module guarantees:
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import chain
 from typing import Final, Protocol
 
@@ -32,10 +31,10 @@ _Rows = npt.NDArray[np.int64]
 
 
 class Run(Protocol):
-    """Applies a function to some pieces of work, like `map`, in this order."""
+    """Applies a function to some pieces of work, as `map` does."""
 
     def __call__(
-        self, work: Callable[[_Rows], list[Hit]], pieces: Iterable[_Rows], /
+        self, search: Callable[[_Rows], list[Hit]], pieces: Iterable[_Rows], /
     ) -> Iterable[list[Hit]]:
         """Give the results in the order of the pieces, whatever was done first."""
 
@@ -68,8 +67,9 @@ def match(
     check_keys(keys)
     check_sightings(sightings)
     needed = needed_identifiers(keys, sightings)
-    search = search_by(path)
-    work = partial(search, keys, sightings)
+    if not len(needed):
+        return []
+    search = search_by(path)(keys, sightings)
     begins = range(0, len(needed), PIECE_KEYS)
-    found = run(work, [needed[begin : begin + PIECE_KEYS] for begin in begins])
+    found = run(search, [needed[begin : begin + PIECE_KEYS] for begin in begins])
     return sorted(chain.from_iterable(found))

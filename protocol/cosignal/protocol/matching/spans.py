@@ -41,7 +41,7 @@ def needed_identifiers(keys: KeyColumns, sightings: Sightings) -> npt.NDArray[np
     rows[:, 0] = np.arange(len(rows))
     rows[:, 1] = np.repeat(firsts, lengths)
     rows[:, 2] = np.repeat(counts, lengths)
-    return rows[rows[:, 2] > 0]
+    return rows if counts.all() else rows[rows[:, 2] > 0]
 
 
 def _begins_of_runs(keys: KeyColumns) -> npt.NDArray[np.int64]:

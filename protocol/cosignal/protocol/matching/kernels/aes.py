@@ -93,7 +93,8 @@ def expand(key: _Words, round_keys: _Words) -> None:
         key: Shape (4,), uint32, the bytes as little-endian words.
         round_keys: Shape (11, 4), uint32, written.
     """
-    round_keys[0] = key
+    for word in range(BLOCK_WORDS):
+        round_keys[0, word] = key[word]
     for i in range(ROUNDS):
         before, after = round_keys[i], round_keys[i + 1]
         last = before[3]

@@ -1,11 +1,12 @@
 """The kernel for any processor."""
 
-from functools import partial
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.protocol.matching import columns
 from cosignal.protocol.matching.kernels import (
     aes,
     compiling,
@@ -16,6 +17,14 @@ from cosignal.protocol.matching.kernels import (
 )
 
 _Numbers = npt.NDArray[np.int64]
+#: Every module from which something is compiled into the kernel.
+SOURCES: Final = (aes, columns, compiling, derivation, lookup, loop, sha256)
+
+
+@cache
+def kernel() -> loop.Kernel:
+    """Compile the kernel, or read it; done once, and not by an import."""
+    return compiling.kernel(_kernel, SOURCES)
 
 
 def _kernel(
@@ -34,10 +43,3 @@ def _kernel(
         (bit_filter, rows),
         hits,
     )
-
-
-kernel: Final = compiling.kernel(
-    _kernel, (aes, compiling, derivation, lookup, loop, sha256)
-)
-#: Finds the sightings of some keys, see `loop.search_with`.
-search: Final = partial(loop.search_with, kernel)

@@ -55,8 +55,11 @@ def padded_states(compress: Compress) -> _Words:
     states = np.empty((2, LANES, STATE_WORDS), np.uint32)
     block = np.empty((LANES, BLOCK_WORDS), np.uint32)
     for side, pad in enumerate((_INNER, _OUTER)):
-        states[side, :] = INITIAL_STATE
-        block[:] = pad
+        for lane in range(LANES):
+            for i in range(STATE_WORDS):
+                states[side, lane, i] = INITIAL_STATE[i]
+            for i in range(BLOCK_WORDS):
+                block[lane, i] = pad
         compress(states[side], block)
     return states
 
@@ -86,9 +89,9 @@ def derive_identifier_keys(
     """
     block, inner, outer, extracted = work
     _swap(keys)
-    inner[:] = padded[0]
+    _copy(padded[0], inner)
     _finish(compress, inner, block, keys)
-    extracted[:] = padded[1]
+    _copy(padded[1], extracted)
     _finish(compress, extracted, block, inner)
     _begin(compress, inner, block, extracted, _INNER)
     _begin(compress, outer, block, extracted, _OUTER)
@@ -96,7 +99,7 @@ def derive_identifier_keys(
         keys[lane, 0], keys[lane, 1] = _INFO[0], _INFO[1]
     _finish(compress, inner, block, keys[:, : len(_INFO)])
     _finish(compress, outer, block, inner)
-    keys[:] = outer[:, :KEY_WORDS]
+    _copy(outer, keys)
     _swap(keys)
 
 
@@ -126,6 +129,14 @@ def _finish(compress: Compress, states: _Words, block: _Words, message: _Words) 
             block[lane, i] = 0
         block[lane, BLOCK_WORDS - 1] = _BLOCK_BITS + _WORD_BITS * words
     compress(states, block)
+
+
+@part
+def _copy(source: _Words, target: _Words) -> None:
+    """Fill each lane of `target`; a slice assignment takes the compiler seconds."""
+    for lane in range(LANES):
+        for i in range(target.shape[1]):
+            target[lane, i] = source[lane, i]
 
 
 @part

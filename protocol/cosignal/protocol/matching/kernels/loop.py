@@ -7,6 +7,7 @@ What this module guarantees:
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -95,25 +96,29 @@ def _load(teks: _Bytes, spans: _Numbers, keys: _Words) -> None:
             keys[lane, word] = value
 
 
-def search_with(
-    kernel: Kernel, keys: KeyColumns, sightings: Sightings, needed: _Numbers
-) -> list[Hit]:
-    """Find the sightings of some keys.
+def prepare(
+    kernel: Kernel, keys: KeyColumns, sightings: Sightings
+) -> Callable[[_Numbers], list[Hit]]:
+    """Make ready to search.
 
     Args:
         kernel: Which.
-        keys: Checked columns.
-        sightings: Checked columns.
-        needed: Rows of `needed_identifiers`.
+        keys: Checked columns, at least one key.
+        sightings: Checked columns, at least one sighting.
 
     Returns:
-        All hits, in any order.
+        See `paths.Search`.
     """
     teks = np.frombuffer(keys.keys, np.uint8)
+    heard = (sightings.bit_filter, sightings.rows)
+    return partial(_search, kernel, teks, heard)
+
+
+def _search(kernel: Kernel, teks: _Bytes, heard: Heard, needed: _Numbers) -> list[Hit]:
     room = _ROOM
     while True:
         hits = np.empty((room, 3), np.int64)
-        found = kernel(teks, needed, sightings.bit_filter, sightings.rows, hits)
+        found = kernel(teks, needed, *heard, hits)
         if found <= room:
             return [Hit(*row) for row in hits[:found].tolist()]
         room = found

@@ -1,11 +1,12 @@
 """The kernel for processors with instructions for SHA-256 and AES."""
 
-from functools import partial
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.protocol.matching import columns
 from cosignal.protocol.matching.kernels import (
     aes,
     compiling,
@@ -13,12 +14,33 @@ from cosignal.protocol.matching.kernels import (
     lookup,
     loop,
     sha256,
+    target,
     x86,
     x86_aes,
     x86_sha256,
 )
 
 _Numbers = npt.NDArray[np.int64]
+#: Every module from which something is compiled into the kernel.
+SOURCES: Final = (
+    aes,
+    columns,
+    compiling,
+    derivation,
+    lookup,
+    loop,
+    sha256,
+    target,
+    x86,
+    x86_aes,
+    x86_sha256,
+)
+
+
+@cache
+def kernel() -> loop.Kernel:
+    """Compile the kernel, or read it; done once, and not by an import."""
+    return compiling.kernel(_kernel, SOURCES)
 
 
 def _kernel(
@@ -37,11 +59,3 @@ def _kernel(
         (bit_filter, rows),
         hits,
     )
-
-
-kernel: Final = compiling.kernel(
-    _kernel,
-    (aes, compiling, derivation, lookup, loop, sha256, x86, x86_aes, x86_sha256),
-)
-#: Finds the sightings of some keys, see `loop.search_with`.
-search: Final = partial(loop.search_with, kernel)

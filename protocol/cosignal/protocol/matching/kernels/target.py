@@ -7,6 +7,8 @@ from numba.core import config
 
 #: SHA-256 and AES instructions of x86, and the shuffles that feed them.
 _CRYPTO: Final = frozenset({"aes", "sha", "sse4.1", "ssse3"})
+#: AES for four blocks in one register.
+_WIDE: Final = frozenset({"avx512f", "vaes"})
 
 
 def compiles() -> bool:
@@ -22,6 +24,11 @@ def has_crypto_instructions() -> bool:
     what the processor has.
     """
     return _features() >= _CRYPTO
+
+
+def has_wide_registers() -> bool:
+    """Whether one instruction for AES takes four blocks."""
+    return _features() >= _WIDE
 
 
 def _features() -> frozenset[str]:

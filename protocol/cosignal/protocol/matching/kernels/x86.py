@@ -23,14 +23,15 @@ _REGISTER_BYTES: Final = 16
 
 
 def constant(words: Sequence[int]) -> ir.Constant:
-    """Four words that are known when the code is made."""
-    return ir.Constant(WORDS, [ir.Constant(I32, int(word)) for word in words])
+    """Words that are known when the code is made, as many as there are."""
+    kind = ir.VectorType(I32, len(words))
+    return ir.Constant(kind, [ir.Constant(I32, word) for word in words])
 
 
 def shuffled(
     builder: ir.IRBuilder, x: ir.Value, y: ir.Value, picks: Sequence[int]
 ) -> ir.Value:
-    """Pick four words: 0 to 3 are those of `x`, 4 to 7 those of `y`."""
+    """Pick words: with four in each, 0 to 3 are those of `x`, 4 to 7 those of `y`."""
     return builder.shuffle_vector(x, y, constant(picks))
 
 
@@ -56,7 +57,7 @@ def address(
 
 def load(builder: ir.IRBuilder, base: ir.Value, register: int) -> ir.Value:
     """Read the four words that stand so many registers after `base`."""
-    read = builder.load(_place(builder, base, register))
+    read = builder.load(_place(builder, base, register, WORDS))
     read.align = 1
     return read
 
@@ -64,11 +65,13 @@ def load(builder: ir.IRBuilder, base: ir.Value, register: int) -> ir.Value:
 def store(
     builder: ir.IRBuilder, value: ir.Value, base: ir.Value, register: int
 ) -> None:
-    """Write four words so many registers after `base`."""
-    written = builder.store(value, _place(builder, base, register))
+    """Write a value so many times 16 bytes after `base`."""
+    written = builder.store(value, _place(builder, base, register, value.type))
     written.align = 1
 
 
-def _place(builder: ir.IRBuilder, base: ir.Value, register: int) -> ir.Value:
+def _place(
+    builder: ir.IRBuilder, base: ir.Value, register: int, kind: ir.Type
+) -> ir.Value:
     offset = ir.Constant(ir.IntType(64), register * _REGISTER_BYTES)
-    return builder.bitcast(builder.gep(base, [offset]), WORDS.as_pointer())
+    return builder.bitcast(builder.gep(base, [offset]), kind.as_pointer())

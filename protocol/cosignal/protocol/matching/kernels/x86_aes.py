@@ -2,8 +2,9 @@
 
 What this module guarantees:
 
-* Eight blocks stand side by side in one run of instructions, since each waits some
-  cycles for the one before it in its block.
+* Eight blocks, or four registers of four blocks where the processor has such, stand
+  side by side in one run of instructions, since each waits some cycles for the one
+  before it in its block.
 
 Source: FIPS 197; Intel, "AES New Instructions".
 """
@@ -18,12 +19,16 @@ from numba import types
 from numba.core.base import BaseContext
 from numba.core.typing import Context, Signature
 
-from cosignal.protocol.matching.kernels import x86
+from cosignal.protocol.matching.kernels import target, x86
 from cosignal.protocol.matching.kernels.aes import PADDING, ROUND_CONSTANTS, ROUNDS
 from cosignal.protocol.matching.kernels.compiling import Emitter, instructions, part
 
 _Words = npt.NDArray[np.uint32]
-_BLOCKS: Final = 8
+#: Blocks in a register, and blocks in one run of instructions.
+_WIDTH: Final = 4 if target.has_wide_registers() else 1
+_BLOCKS: Final = 16 if _WIDTH > 1 else 8
+_HALVES: Final = ir.VectorType(ir.IntType(64), 2 * _WIDTH)
+_SUFFIX: Final = ".512" if _WIDTH > 1 else ""
 _INTERVAL_WORD: Final = 3
 
 
@@ -48,8 +53,8 @@ def encrypt(
         round_keys: From `expand`.
         first: First interval.
         count: Number of intervals.
-        identifiers: Shape (at least count, rounded up to 8, 2), int64; both halves of
-            each, the bytes as little-endian words.
+        identifiers: Shape (at least count, rounded up to 16, 2), int64; both halves
+            of each, the bytes as little-endian words.
     """
     for n in range(0, count, _BLOCKS):
         _encrypt(round_keys, np.uint32(first + n), identifiers[n:])
@@ -64,12 +69,12 @@ def _expand(_typing: Context, key: types.Type, round_keys: types.Type) -> Emitte
         arguments: Sequence[ir.Value],
     ) -> ir.Value:
         pairs = zip(signature.args, arguments, strict=True)
-        source, target = (x86.address(context, builder, *pair) for pair in pairs)
+        source, base = (x86.address(context, builder, *pair) for pair in pairs)
         words = x86.load(builder, source, 0)
-        x86.store(builder, words, target, 0)
+        x86.store(builder, words, base, 0)
         for i, round_constant in enumerate(ROUND_CONSTANTS.tolist(), 1):
             words = _next_round_key(builder, words, round_constant)
-            x86.store(builder, words, target, i)
+            x86.store(builder, words, base, i)
         return context.get_dummy_value()
 
     return types.void(key, round_keys), emit
@@ -102,36 +107,57 @@ def _encrypt(
         signature: Signature,
         arguments: Sequence[ir.Value],
     ) -> ir.Value:
-        kinds, values = signature.args, arguments
-        source = x86.address(context, builder, kinds[0], values[0])
-        target = x86.address(context, builder, kinds[2], values[2])
-        keys = [_halves(builder, source, i) for i in range(ROUNDS + 1)]
-        blocks = [
-            builder.xor(_padded(builder, values[1], n), keys[0]) for n in range(_BLOCKS)
-        ]
-        for key in keys[1:-1]:
-            blocks = [_round(builder, "aesenc", block, key) for block in blocks]
-        for n, block in enumerate(blocks):
-            last = _round(builder, "aesenclast", block, keys[-1])
-            x86.store(builder, builder.bitcast(last, x86.WORDS), target, n)
+        (keys_kind, _, out_kind), (keys, start, out) = signature.args, arguments
+        source = x86.address(context, builder, keys_kind, keys)
+        base = x86.address(context, builder, out_kind, out)
+        registers = _encrypted(builder, _round_keys(builder, source), start)
+        for n, register in enumerate(registers):
+            x86.store(builder, register, base, n * _WIDTH)
         return context.get_dummy_value()
 
     return types.void(round_keys, first, identifiers), emit
 
 
-def _halves(builder: ir.IRBuilder, base: ir.Value, register: int) -> ir.Value:
-    return builder.bitcast(x86.load(builder, base, register), x86.HALVES)
+def _encrypted(
+    builder: ir.IRBuilder, keys: Sequence[ir.Value], first: ir.Value
+) -> list[ir.Value]:
+    """Registers of identifiers, from interval `first` on."""
+    blocks = [
+        builder.xor(block, keys[0]) for block in _padded_intervals(builder, first)
+    ]
+    for key in keys[1:-1]:
+        blocks = [_round(builder, "aesenc", block, key) for block in blocks]
+    return [_round(builder, "aesenclast", block, keys[-1]) for block in blocks]
 
 
-def _padded(builder: ir.IRBuilder, first: ir.Value, n: int) -> ir.Value:
-    """The block that encrypts to the identifier of interval `first + n`."""
-    interval = builder.add(first, ir.Constant(x86.I32, n))
-    words = x86.constant([*PADDING.tolist(), 0])
+def _round_keys(builder: ir.IRBuilder, source: ir.Value) -> list[ir.Value]:
+    """Each round key, as often as blocks stand in a register."""
+    words = [x86.load(builder, source, i) for i in range(ROUNDS + 1)]
+    return [builder.bitcast(_repeated(builder, one), _HALVES) for one in words]
+
+
+def _padded_intervals(builder: ir.IRBuilder, first: ir.Value) -> list[ir.Value]:
+    """Registers of blocks that encrypt to identifiers, from interval `first` on."""
     place = ir.Constant(x86.I32, _INTERVAL_WORD)
-    return builder.bitcast(builder.insert_element(words, interval, place), x86.HALVES)
+    start = builder.insert_element(x86.constant([0] * 4), first, place)
+    starts = _repeated(builder, start)
+    blocks = [[*PADDING.tolist(), n] for n in range(_BLOCKS)]
+    registers = [
+        [word for block in blocks[n : n + _WIDTH] for word in block]
+        for n in range(0, _BLOCKS, _WIDTH)
+    ]
+    return [
+        builder.bitcast(builder.add(starts, x86.constant(words)), _HALVES)
+        for words in registers
+    ]
+
+
+def _repeated(builder: ir.IRBuilder, words: ir.Value) -> ir.Value:
+    """Fill a register with copies of four words."""
+    return x86.shuffled(builder, words, words, [0, 1, 2, 3] * _WIDTH)
 
 
 def _round(
     builder: ir.IRBuilder, name: str, block: ir.Value, key: ir.Value
 ) -> ir.Value:
-    return x86.call(builder, f"aesni.{name}", x86.HALVES, [block, key])
+    return x86.call(builder, f"aesni.{name}{_SUFFIX}", _HALVES, [block, key])

@@ -1,0 +1,123 @@
+"""Which path a process takes, seen from outside: every test starts real processes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cosignal.protocol.matching import SearchPath, available_paths
+
+compiled_here = pytest.mark.skipif(
+    len(available_paths()) == 1, reason="compiled paths: expected numba, found none"
+)
+
+#: Matches all identifiers of some keys; prints whether all were found, and the paths.
+MATCH = """
+import json
+from cosignal.protocol.matching import available_paths, match
+from tests.protocol.encounters import TODAY, PlainKey, columns, heard
+
+keys = [PlainKey(bytes([n]) * 16, TODAY - n, 144 - n) for n in range(7)]
+met = [(k, key.start + n) for k, key in enumerate(keys) for n in range(key.period)]
+seen = [(keys[k].identifier(at - keys[k].start), at) for k, at in met]
+hits = match(columns(keys), heard(seen))
+expected = [(k, n, at) for n, (k, at) in enumerate(met)]
+print(json.dumps([hits == expected, *available_paths()]))
+"""
+
+
+def run(code: str, **environment: str) -> list[object]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    printed: list[object] = json.loads(done.stdout)
+    return printed
+
+
+@pytest.mark.parametrize("missing", ["numba", "llvmlite"])
+def test_without_numba_matching_is_portable_and_nobody_is_told(missing: str) -> None:
+    found = run(f"import sys; sys.modules[{missing!r}] = None\n{MATCH}")
+
+    assert found == [True, "portable"]
+
+
+def test_numba_that_is_switched_off_is_not_used() -> None:
+    found = run(MATCH, NUMBA_DISABLE_JIT="1")
+
+    assert found == [True, "portable"]
+
+
+@compiled_here
+@pytest.mark.parametrize(
+    "setting", [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_FEATURES": "+sse2,-sha"}]
+)
+def test_instructions_that_the_compiler_may_not_use_are_not_asked_for(
+    setting: dict[str, str],
+) -> None:
+    code = """
+import json
+from cosignal.protocol.matching import available_paths
+print(json.dumps(available_paths()))
+"""
+
+    assert run(code, **setting) == ["compiled", "portable"]
+
+
+@pytest.mark.skipif(
+    SearchPath.NATIVE not in available_paths(),
+    reason="path native: expected a processor that has it, found another or no numba",
+)
+def test_a_processor_without_wide_registers_finds_the_same() -> None:
+    found = run(MATCH, NUMBA_CPU_FEATURES="+sse2,+ssse3,+sse4.1,+aes,+sha")
+
+    assert found == [True, "native", "compiled", "portable"]
+
+
+def test_numba_is_not_imported_before_somebody_matches() -> None:
+    modules = "cosignal.protocol.matching, cosignal.client.exposures"
+    code = f"import json, sys, {modules}, cosignal.server.cli\n"
+
+    assert run(f"{code}print(json.dumps(['numba' in sys.modules]))") == [False]
+
+
+def test_a_path_that_the_machine_lacks_is_refused_with_advice() -> None:
+    code = """
+import json, sys
+sys.modules["numba"] = None
+from cosignal.protocol.errors import UsageError
+from cosignal.protocol.matching import SearchPath
+from cosignal.protocol.matching import match
+from tests.protocol.encounters import TEK, TODAY, PlainKey, columns, heard
+key, sightings = PlainKey(TEK, TODAY, 144), heard([(TEK, TODAY)])
+try:
+    match(columns([key]), sightings, path=SearchPath.NATIVE)
+except UsageError as error:
+    print(json.dumps([str(error), error.advice]))
+"""
+    message, advice = run(code)
+
+    assert message == "path: expected one of portable on this machine, got native"
+    assert advice == "Install numba with: pip install cosignal[fast]"
+
+
+@compiled_here
+def test_the_kernels_are_read_by_the_second_process_that_matches() -> None:
+    code = """
+import json
+from cosignal.protocol.matching import available_paths
+from cosignal.protocol.matching.kernels import compiled, native
+modules = {"compiled": compiled, "native": native}
+kernels = [modules[path].kernel() for path in available_paths() if path in modules]
+print(json.dumps([sum(kernel.stats.cache_hits.values()) for kernel in kernels]))
+"""
+    run(code)
+
+    assert run(code) == [1] * (len(available_paths()) - 1)
