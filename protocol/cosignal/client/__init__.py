@@ -5,7 +5,10 @@ where a chain is read from              `sources`, `paths`, `downloads`
 what reading costs                      `traffic`
 what is believed                        `follower`, `certify`, `disputes`
 what is kept                            `store`, `state`, `folders`
-what a phone finds and sends            `exposures`, `sightings`, `upload`
+a whole phone, for apps                 `phone`
+parameters in force, and their proof    `configurations`
+pieces for tools and tests              `exposures`, `sightings`, `upload`,
+                                        `matching_threads`
 what anybody can check and serve        `mirror`, `watch`, `fsck`, `verify`
 ======================================= ================================================
 

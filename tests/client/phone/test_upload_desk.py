@@ -7,6 +7,7 @@ import pytest
 
 from cosignal.client.phone.chaff import Conditions, Network
 from cosignal.client.phone.phone import Phone
+from cosignal.client.phone.receipts import Standing
 from cosignal.client.phone.upload_jobs import State
 from cosignal.client.traffic import Kind
 from cosignal.protocol.diagnosis_keys import HOLD_SECONDS
@@ -71,6 +72,10 @@ async def test_from_a_meeting_to_an_alert_through_a_real_node(
 
         assert [alert.day for alert in done.news.raised] == [MET // 86400]
         assert bob.bandwidth()[0].amounts[Kind.BODIES].requests == 1
+        # Alice finds her keys, and that the authority kept its word.
+        async with alice.mirrors(network.url(1)) as sources:
+            await alice.sync(sources, NOW)
+        assert alice.standing(job, NOW) is Standing.PUBLISHED
     assert alice.bandwidth()[0].amounts[Kind.UPLOADS].requests == 3
 
 
@@ -157,3 +162,35 @@ async def test_fake_uploads_wait_for_good_conditions_and_real_ones_do_not(
         assert way.paths == list(STEPS) * 2
         assert [fake for _, _, fake in way.seen] == [False] * 3 + [True] * 3
         assert again > NOW
+
+
+async def test_an_upload_that_can_wait_takes_the_place_of_a_fake_one(
+    desk: Desk, way: Lossy, tmp_path: Path
+) -> None:
+    with Phone(
+        tmp_path / "often",
+        desk.network.policy,
+        entropy=counted_entropy("often"),
+        chaff_per_day=24,
+    ) as often:
+        often.broadcast(Metadata(-15), NOW - 86400)
+        code = await a_code(desk, "longCode")
+        often.uploads.begin(code, NOW, wait_until=NOW + 20 * 3600)
+
+        await carry_on(often, desk, way.url)
+
+        (job,) = often.uploads.jobs()
+        assert way.paths == []
+        assert job.next_attempt > NOW
+
+
+def test_uploads_that_ended_long_ago_are_forgotten(alice: Phone) -> None:
+    number = alice.uploads.begin("12345678", NOW)
+    with alice._database.write() as connection:
+        connection.execute("UPDATE upload_jobs SET state = 'refused'")
+    alice.uploads.tidy(NOW + 30 * 86400)
+    assert [job.id for job in alice.uploads.jobs()] == [number]
+
+    alice.uploads.tidy(NOW + 32 * 86400)
+
+    assert alice.uploads.jobs() == []

@@ -1,10 +1,14 @@
 """A phone: broadcast, remember, download, find out, upload; one SQLite file.
 
 ======================================= ================================================
-the file                                `database`
-uploads that survive everything         `uploads`, `upload_advice`
-fake uploads                            `chaff`
-did the authority keep its word         `receipts`
+what an app embeds                      `phone`, `upload_desk`
+the file, and what time it surely is    `database`, `files`, `timekeeping`
+what goes on air and what is heard      `own_keys`, `broadcast`, `sighting_log`
+what is fetched, and what that costs    `mirrors`, `bandwidth`
+what is found and told                  `encounters`, `assessment`, `alerts`
+how keys reach an authority             `uploads`, `upload_jobs`, `upload_outcomes`,
+                                        `upload_advice`, `receipts`
+uploads that are none                   `chaff`, `pacing`
 ======================================= ================================================
 
 Every module keeps its own tables. Time and randomness are arguments.

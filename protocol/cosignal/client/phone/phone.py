@@ -47,7 +47,10 @@ from cosignal.client.phone.broadcast import Broadcast
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
 from cosignal.client.phone.own_keys import Entropy
+from cosignal.client.phone.receipts import Standing, check_receipt
 from cosignal.client.phone.sighting_log import Heard, Scanned
+from cosignal.client.phone.upload_jobs import Job
+from cosignal.client.phone.uploads import verify_upload_receipt
 from cosignal.client.sources import HttpSource, Source
 from cosignal.client.store import Block, Store
 from cosignal.protocol.errors import RefusedError, UsageError
@@ -257,6 +260,7 @@ class Phone:
         surely = timekeeping.time_to_erase_by(self._database, now)
         own_keys.erase_old_keys(self._database, surely)
         sighting_log.erase_old_sightings(self._database, surely)
+        self.uploads.tidy(surely)
         self._store.erase_expired(surely)
         encounters.forget_expired(self._database, self._store)
 
@@ -310,6 +314,27 @@ class Phone:
             `configurations.verify_configuration` checks both.
         """
         return prove(self._store, alert.ground.shard, alert.ground.index)
+
+    def standing(self, job: Job, now: int) -> Standing:
+        """Say whether the authority kept its promise to publish an upload.
+
+        Args:
+            job: One that is done, with a receipt.
+            now: Unix seconds.
+
+        Returns:
+            Whether its keys are on the chain, as far as this phone has followed it.
+
+        Raises:
+            UsageError: The upload has no receipt, or the phone has not synced yet.
+            MalformedError: The receipt is none.
+            SignatureInvalidError: It is no authority's of this network.
+        """
+        policy = self._store.state.chain.policy
+        if policy is None:
+            raise UsageError("receipt: expected a phone that has synced")
+        receipt = verify_upload_receipt(job, policy)
+        return check_receipt(self._store, receipt, job.marks or b"", now)
 
     # Deletion ----------------------------------------------------------------------
 

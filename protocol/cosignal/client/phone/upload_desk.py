@@ -36,6 +36,8 @@ from cosignal.protocol.intervals import interval_at, unix_at
 SCHEMAS: Final = (upload_jobs.SCHEMA, chaff.SCHEMA)
 #: About 15 kB a day, and enough that the few real uploads of a lifetime drown in them.
 CHAFF_PER_DAY: Final = 0.5
+#: How long an upload that has ended is remembered, seconds.
+RETENTION_SECONDS: Final = 31 * 86_400
 
 
 class UploadDesk:
@@ -69,7 +71,13 @@ class UploadDesk:
         return self._turn.locked()
 
     def begin(
-        self, code: str, now: int, *, since: int = 0, onset: int | None = None
+        self,
+        code: str,
+        now: int,
+        *,
+        since: int = 0,
+        onset: int | None = None,
+        wait_until: int | None = None,
     ) -> int:
         """Take a person's keys and code, to be uploaded by `carry_on`.
 
@@ -81,6 +89,9 @@ class UploadDesk:
             since: First interval whose keys are published, 10-minute units since 1970;
                 0 for all that may be.
             onset: An interval of the day symptoms began, if known.
+            wait_until: The person accepts that the upload takes the place of a fake
+                one until then, so that nobody sees one more; Unix seconds, well before
+                the code ends. None, or no fake one in time: at once.
 
         Returns:
             The upload's number.
@@ -107,6 +118,7 @@ class UploadDesk:
                 onset=onset,
                 now=now,
                 entropy=self._entropy,
+                at=self._slot(now, wait_until),
             )
             own_keys.hand_over(self._database, keys, number)
         return number
@@ -193,6 +205,19 @@ class UploadDesk:
         # leaves an upload that goes on, and keys that a second one could repeat; the
         # authority drops keys that it knows.
         uploads.forget(self._database, number)
+
+    def tidy(self, now: int) -> None:
+        """Forget uploads that ended a month ago."""
+        for job in self.jobs():
+            if job.ended and now - job.since > RETENTION_SECONDS:
+                self.forget(job.id)
+
+    def _slot(self, now: int, wait_until: int | None) -> int | None:
+        if wait_until is None:
+            return None
+        return chaff.take_slot(
+            self._database, now, self._entropy, self._chaff_per_day, wait_until
+        )
 
     def _take_back_refused(self) -> None:
         """A new code is for the same keys, unless these are published already."""

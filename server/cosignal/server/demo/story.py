@@ -104,7 +104,10 @@ class Story:
         for item in self.network.authorities.values():
             role = "co-signs and sequences" if item.number == SEQUENCER else "co-signs"
             self.stage.detail(f"{item.name} {role} at {item.url}")
-        self.stage.say("The chain begins: entry 0, the policy, is co-signed by all")
+        self.stage.say(
+            "The chain begins: entry 0, the policy, and entry 1, how phones weigh "
+            "encounters, are co-signed by all"
+        )
 
     async def _watch(self) -> None:
         """Keep the picture of the nodes up to date."""
