@@ -17,7 +17,7 @@ from cosignal.server.ledger.packing import LEAST_SAVED, PackedFiles, pack
 from cosignal.server.ledger.public_files import PublicFile
 from tests.server.authorities import Authorities, authorities, some_keys
 
-ENTRIES = "chain/1/tile/entries/000.p/2"
+ENTRIES = "chain/1/tile/entries/000.p/3"
 PACKED = (ENTRIES, "chain/policy", "chain/policy/1")
 IMMUTABLE = "public, max-age=31536000, immutable"
 #: Accept-Encoding, and whether what is sent is packed.
@@ -88,7 +88,7 @@ async def reading(node: Authorities) -> AsyncIterator[Reader]:
 async def reader(node: Authorities) -> AsyncIterator[Reader]:
     """Of a node with one block."""
     await node.publish(1, some_keys(20))
-    await node.reach(2)
+    await node.reach(3)
     async with reading(node) as reader:
         yield reader
 
@@ -121,7 +121,7 @@ async def test_random_bytes_and_single_lines_are_never_packed(
     body = next((node.public(1) / "chain/1/body").iterdir()).name
     paths = (
         f"chain/1/body/{body}",
-        "chain/1/tile/0/000.p/2",
+        "chain/1/tile/0/000.p/3",
         "chain/shards",
         "chain/evidence/",
         "chain/1/proof/1",
@@ -216,7 +216,7 @@ async def test_the_checkpoint_of_many_authorities_is_packed(tmp_path: Path) -> N
 
 async def test_nodes_read_each_others_files_as_they_are(network: Authorities) -> None:
     await network.publish(2, some_keys(20))
-    await network.reach(2)
+    await network.reach(3)
 
     assert all(not ledger.holdings.packed._kept for ledger in network.ledgers)
 

@@ -12,8 +12,8 @@ from cosignal.client.phone.database import Database
 from cosignal.client.phone.upload_jobs import all_jobs, remove_job
 from cosignal.protocol.errors import UsageError
 from tests.client.phone.lossy import STEPS, Lossy
-from tests.client.phone.phones import SCHEMAS, Phone
 from tests.client.phone.test_uploads import KEYS, a_code
+from tests.client.phone.uploaders import SCHEMAS, Uploader
 from tests.server.desk import Desk
 from tests.strategies import NOW, counted_entropy
 
@@ -178,7 +178,7 @@ def test_a_slot_that_passed_is_not_given_away(database: Database) -> None:
 
 
 async def test_a_real_upload_in_a_slot_waits_for_conditions_like_a_fake_one(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     entropy, database = counted_entropy(), phone.database
     slot = plan(database, NOW, entropy, 24.0)
@@ -208,7 +208,7 @@ def same_bytes(size: int) -> bytes:
 
 @pytest.mark.parametrize("lost", ["", *STEPS, "code refused"])
 async def test_real_and_fake_uploads_look_the_same_on_the_line(
-    desk: Desk, way: Lossy, phone: Phone, lost: str
+    desk: Desk, way: Lossy, phone: Uploader, lost: str
 ) -> None:
     """The same requests in the same sizes at the same times, failures included."""
     phone.entropy = same_bytes
@@ -238,7 +238,7 @@ async def test_real_and_fake_uploads_look_the_same_on_the_line(
     assert len(seen[0]) == 3 + (lost in STEPS)
 
 
-def begin_fake(phone: Phone) -> None:
+def begin_fake(phone: Uploader) -> None:
     """Let the time of a fake upload be the phone's time."""
     with phone.database.write() as connection:
         connection.execute("INSERT OR REPLACE INTO chaff VALUES (1, ?)", (phone.now,))

@@ -13,8 +13,8 @@ from cosignal.client.phone.database import Database
 from cosignal.client.phone.upload_jobs import State
 from tests.client.phone.dying import DyingDatabase, PowerCutError
 from tests.client.phone.lossy import STEPS, Lossy
-from tests.client.phone.phones import SCHEMAS, Phone
 from tests.client.phone.test_uploads import KEYS, a_code, once, stored
+from tests.client.phone.uploaders import SCHEMAS, Uploader
 from tests.network_in_memory import sample_keys
 from tests.server.desk import Desk
 from tests.strategies import NOW
@@ -22,7 +22,7 @@ from tests.strategies import NOW
 ROOT = Path(__file__).parents[3]
 
 
-async def run_once(phone: Phone, way: Lossy, step: str, when: str, now: int) -> int:
+async def run_once(phone: Uploader, way: Lossy, step: str, when: str, now: int) -> int:
     """Run the phone as a process that dies at a step; say how it ended."""
     arguments = [phone.path, way.url, phone.api_key, phone.authority, now]
     process = await asyncio.create_subprocess_exec(
@@ -39,7 +39,7 @@ async def run_once(phone: Phone, way: Lossy, step: str, when: str, now: int) -> 
     return await process.wait()
 
 
-async def dies(phone: Phone, number: int, change: int, *, after: bool) -> bool:
+async def dies(phone: Uploader, number: int, change: int, *, after: bool) -> bool:
     """Carry an upload on until its process dies; say whether it did."""
     phone.database.close()
     dying = DyingDatabase(phone.path, SCHEMAS)
@@ -58,7 +58,7 @@ async def dies(phone: Phone, number: int, change: int, *, after: bool) -> bool:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_phone_may_die_at_every_change_of_its_file(
-    desk: Desk, phone: Phone, when: str
+    desk: Desk, phone: Uploader, when: str
 ) -> None:
     keys = sample_keys(0)
     died, change = True, 0
@@ -77,7 +77,7 @@ async def test_a_phone_may_die_at_every_change_of_its_file(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_phone_that_is_killed_at_every_step_uploads_exactly_once(
-    desk: Desk, way: Lossy, phone: Phone, when: str
+    desk: Desk, way: Lossy, phone: Uploader, when: str
 ) -> None:
     """Killed when the node has not seen the request, or has answered it."""
     number = phone.begin(await a_code(desk), KEYS)

@@ -18,9 +18,9 @@ from cosignal.protocol.receipts import Receipt, receipt_digest
 from cosignal.server.app_keys import TRUST
 from tests.client.followers import opened, sync
 from tests.client.phone.lossy import STEPS
-from tests.client.phone.phones import Phone
 from tests.client.phone.test_secrecy import phone_of
 from tests.client.phone.test_uploads import KEYS, a_code
+from tests.client.phone.uploaders import Uploader
 from tests.network_in_memory import (
     NETWORK,
     RETENTION,
@@ -136,7 +136,7 @@ async def test_of_some_keys_those_that_were_taken_count(tmp_path: Path) -> None:
     assert await standing(tmp_path, network, other) is Standing.UNKNOWN
 
 
-async def test_a_node_keeps_the_word_that_it_gave(desk: Desk, phone: Phone) -> None:
+async def test_a_node_keeps_the_word_that_it_gave(desk: Desk, phone: Uploader) -> None:
     job = await phone.run(phone.begin(await a_code(desk), KEYS))
     policy = desk.network.running[1][1].app[TRUST].record
 
@@ -147,7 +147,9 @@ async def test_a_node_keeps_the_word_that_it_gave(desk: Desk, phone: Phone) -> N
     assert job.marks == marks(KEYS)
 
 
-async def test_a_receipt_by_somebody_else_is_refused(desk: Desk, phone: Phone) -> None:
+async def test_a_receipt_by_somebody_else_is_refused(
+    desk: Desk, phone: Uploader
+) -> None:
     job = await phone.run(phone.begin(await a_code(desk), KEYS))
 
     with pytest.raises(SignatureInvalidError):
@@ -158,7 +160,7 @@ async def test_a_receipt_by_somebody_else_is_refused(desk: Desk, phone: Phone) -
 
 @pytest.mark.parametrize("wrong", ["another upload's", "no note"])
 async def test_a_receipt_for_other_keys_is_told(
-    desk: Desk, phone: Phone, tmp_path: Path, wrong: str
+    desk: Desk, phone: Uploader, tmp_path: Path, wrong: str
 ) -> None:
     other = await phone.run(phone.begin(await a_code(desk), sample_keys(6, "other")))
     good: dict[str, object] = {"token": "t", "certificate": "c", "insertedExposures": 6}

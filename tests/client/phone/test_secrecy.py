@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from cosignal.client.phone.upload_advice import advice
 from cosignal.client.phone.upload_jobs import Job, State, find_job
-from tests.client.phone.phones import Phone
+from tests.client.phone.uploaders import Uploader
 from tests.network_in_memory import sample_keys
 
 CODE, TOKEN, CERTIFICATE = "canarycode123456", "canary.token.x", "canary.certificate.x"
@@ -76,7 +76,9 @@ FAILURES = [
 
 
 @asynccontextmanager
-async def phone_of(path: Path, answers: Mapping[str, Answer]) -> AsyncIterator[Phone]:
+async def phone_of(
+    path: Path, answers: Mapping[str, Answer]
+) -> AsyncIterator[Uploader]:
     async def handle(request: web.Request) -> web.StreamResponse:
         answer = answers.get(request.path)
         return await answer(request) if answer else web.json_response(GOOD)
@@ -87,7 +89,7 @@ async def phone_of(path: Path, answers: Mapping[str, Answer]) -> AsyncIterator[P
         TestServer(app, host="127.0.0.1") as server,
         aiohttp.ClientSession() as session,
     ):
-        phone = Phone(path, session, str(server.make_url("/")), "canarykey")
+        phone = Uploader(path, session, str(server.make_url("/")), "canarykey")
         yield phone
         phone.database.close()
 

@@ -18,7 +18,7 @@ from cosignal.protocol.errors import InvalidKeyError, UsageError
 from cosignal.server.intake.intake import sweep
 from cosignal.server.storage.tables import pending_keys
 from tests.client.phone.lossy import STEPS, Lossy
-from tests.client.phone.phones import SCHEMAS, Phone
+from tests.client.phone.uploaders import SCHEMAS, Uploader
 from tests.network_in_memory import sample_keys
 from tests.server.desk import Desk
 from tests.strategies import NOW
@@ -43,7 +43,7 @@ def once(keys: list[DiagnosisKey]) -> Counter[bytes]:
 
 
 async def test_an_upload_ends_with_a_receipt_and_without_secrets(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     job = await phone.run(phone.begin(await a_code(desk), KEYS))
 
@@ -60,7 +60,7 @@ async def test_an_upload_ends_with_a_receipt_and_without_secrets(
 @pytest.mark.parametrize("path", STEPS)
 @pytest.mark.parametrize("what", ["lose_request", "lose_answer"])
 async def test_whatever_is_lost_on_the_way_the_keys_arrive_once(
-    desk: Desk, way: Lossy, phone: Phone, path: str, what: str
+    desk: Desk, way: Lossy, phone: Uploader, path: str, what: str
 ) -> None:
     getattr(way, what).add(path)
     number = phone.begin(await a_code(desk), KEYS)
@@ -75,7 +75,7 @@ async def test_whatever_is_lost_on_the_way_the_keys_arrive_once(
 
 
 async def test_everything_may_be_lost_once(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     way.lose_request, way.lose_answer = set(STEPS), set(STEPS)
 
@@ -88,7 +88,7 @@ async def test_everything_may_be_lost_once(
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_goes_wrong_in_whatever_order_the_keys_arrive_once(
-    desk: Desk, way: Lossy, phone: Phone, seed: int
+    desk: Desk, way: Lossy, phone: Uploader, seed: int
 ) -> None:
     draw = random.Random(seed)  # noqa: S311 - must be repeatable
     number = phone.begin(await a_code(desk, "longCode"), KEYS)
@@ -114,7 +114,7 @@ async def test_whatever_goes_wrong_in_whatever_order_the_keys_arrive_once(
 
 @pytest.mark.parametrize("path", STEPS)
 async def test_an_upload_that_is_cancelled_anywhere_goes_on(
-    desk: Desk, way: Lossy, phone: Phone, path: str
+    desk: Desk, way: Lossy, phone: Uploader, path: str
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     task = asyncio.create_task(phone.run(number))
@@ -129,7 +129,7 @@ async def test_an_upload_that_is_cancelled_anywhere_goes_on(
 
 
 async def test_a_node_that_is_down_for_a_while_is_tried_less_and_less_often(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     await desk.network.stop(1)
@@ -147,7 +147,7 @@ async def test_a_node_that_is_down_for_a_while_is_tried_less_and_less_often(
 
 
 async def test_nothing_is_sent_before_its_time(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     way.lose_answer.add("/api/verify")
     number = phone.begin(await a_code(desk), KEYS)
@@ -162,7 +162,7 @@ async def test_nothing_is_sent_before_its_time(
 
 
 async def test_a_certificate_that_grew_old_is_renewed_for_the_same_keys(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     way.lose_request.add("/v1/publish")
@@ -182,7 +182,7 @@ async def test_a_certificate_that_grew_old_is_renewed_for_the_same_keys(
 
 
 async def test_keys_that_arrived_when_nobody_was_there_to_hear_so_are_done(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     way.lose_answer.add("/v1/publish")
@@ -201,7 +201,7 @@ async def test_keys_that_arrived_when_nobody_was_there_to_hear_so_are_done(
 
 
 async def test_a_refused_code_ends_the_upload_and_looks_like_any_other(
-    way: Lossy, phone: Phone
+    way: Lossy, phone: Uploader
 ) -> None:
     job = await phone.run(phone.begin("00000000", KEYS))
 
@@ -214,7 +214,9 @@ async def test_a_refused_code_ends_the_upload_and_looks_like_any_other(
     assert uploads.next_time(phone.database) is None
 
 
-async def test_an_expired_code_is_refused_with_advice(desk: Desk, phone: Phone) -> None:
+async def test_an_expired_code_is_refused_with_advice(
+    desk: Desk, phone: Uploader
+) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     desk.clock.now += 15 * MINUTE
 
@@ -225,7 +227,7 @@ async def test_an_expired_code_is_refused_with_advice(desk: Desk, phone: Phone) 
 
 
 async def test_keys_that_are_published_already_need_no_new_code(
-    desk: Desk, phone: Phone
+    desk: Desk, phone: Uploader
 ) -> None:
     await phone.run(phone.begin(await a_code(desk), KEYS))
 
@@ -237,7 +239,7 @@ async def test_keys_that_are_published_already_need_no_new_code(
 
 
 async def test_a_throttled_phone_comes_back_when_it_is_told_to(
-    desk: Desk, phone: Phone
+    desk: Desk, phone: Uploader
 ) -> None:
     code = await a_code(desk, "longCode")
     short = await a_code(desk)
@@ -252,7 +254,7 @@ async def test_a_throttled_phone_comes_back_when_it_is_told_to(
 
 
 async def test_two_that_carry_on_one_upload_at_once_do_no_harm(
-    desk: Desk, phone: Phone
+    desk: Desk, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
 
@@ -263,7 +265,7 @@ async def test_two_that_carry_on_one_upload_at_once_do_no_harm(
 
 
 async def test_two_that_carry_on_one_fake_upload_at_once_do_no_harm(
-    way: Lossy, phone: Phone
+    way: Lossy, phone: Uploader
 ) -> None:
     number = add_job(phone.database, phone.now, fake=True)
 
@@ -275,7 +277,7 @@ async def test_two_that_carry_on_one_fake_upload_at_once_do_no_harm(
 
 
 async def test_a_refusal_that_two_hear_of_is_followed_by_one_fake_upload(
-    way: Lossy, phone: Phone
+    way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin("00000000", KEYS)
 
@@ -286,7 +288,7 @@ async def test_a_refusal_that_two_hear_of_is_followed_by_one_fake_upload(
 
 
 async def test_an_upload_may_be_forgotten_while_an_answer_is_on_its_way(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     way.after["/api/verify"] = lambda: uploads.forget(phone.database, number)
@@ -298,7 +300,7 @@ async def test_an_upload_may_be_forgotten_while_an_answer_is_on_its_way(
 
 
 async def test_an_upload_that_was_given_up_leaves_nothing(
-    desk: Desk, phone: Phone
+    desk: Desk, phone: Uploader
 ) -> None:
     code = await a_code(desk, "longCode")
     number = phone.begin(code, KEYS)
@@ -311,7 +313,7 @@ async def test_an_upload_that_was_given_up_leaves_nothing(
 
 
 async def test_an_ended_upload_sends_nothing_more(
-    desk: Desk, way: Lossy, phone: Phone
+    desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
     first = await phone.run(number)
@@ -323,7 +325,7 @@ async def test_an_ended_upload_sends_nothing_more(
 
 @pytest.mark.parametrize("jump", [-(10**8), -3600, 3600, 10**8])
 async def test_a_clock_that_jumps_loses_no_upload(
-    desk: Desk, way: Lossy, phone: Phone, jump: int
+    desk: Desk, way: Lossy, phone: Uploader, jump: int
 ) -> None:
     way.lose_answer = {"/api/verify", "/v1/publish"}
     number = phone.begin(await a_code(desk), KEYS)
@@ -342,7 +344,7 @@ async def test_a_clock_that_jumps_loses_no_upload(
     ids=["none", "copies", "tomorrow's"],
 )
 async def test_keys_that_nobody_may_publish_cost_no_code(
-    phone: Phone, way: Lossy, keys: list[DiagnosisKey]
+    phone: Uploader, way: Lossy, keys: list[DiagnosisKey]
 ) -> None:
     with pytest.raises(InvalidKeyError):
         phone.begin("12345678", keys)
@@ -353,14 +355,14 @@ async def test_keys_that_nobody_may_publish_cost_no_code(
 
 @pytest.mark.parametrize("code", ["", "  ", "x" * 65])
 async def test_what_cannot_be_a_code_is_refused_at_once(
-    phone: Phone, code: str
+    phone: Uploader, code: str
 ) -> None:
     with pytest.raises(UsageError, match="code: expected 1 to 64 characters"):
         phone.begin(code, KEYS)
 
 
 @pytest.mark.parametrize("at", [NOW - 1, NOW + 86_401])
-async def test_a_slot_that_is_no_slot_is_refused(phone: Phone, at: int) -> None:
+async def test_a_slot_that_is_no_slot_is_refused(phone: Uploader, at: int) -> None:
     with pytest.raises(UsageError, match="at: expected"):
         phone.begin("12345678", KEYS, at)
 
@@ -375,7 +377,7 @@ def test_no_repr_holds_a_secret() -> None:
 
 
 async def test_the_secrets_are_gone_from_the_file_as_soon_as_they_are_not_needed(
-    desk: Desk, phone: Phone
+    desk: Desk, phone: Uploader
 ) -> None:
     code = await a_code(desk, "longCode")
     number = phone.begin(code, KEYS)

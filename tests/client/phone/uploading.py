@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 from cosignal.client.sources import new_session
-from tests.client.phone.phones import Phone
+from tests.client.phone.uploaders import Uploader
 
 
 async def main(path: str, url: str, api_key: str, authority: str, now: str) -> None:
     """Carry on whatever the file holds."""
     async with new_session() as session:
-        phone = Phone(Path(path), session, url, api_key, authority, now, int(now))
+        phone = Uploader(Path(path), session, url, api_key, authority, now, int(now))
         await phone.run_all()
         phone.database.close()
 

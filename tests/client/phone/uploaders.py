@@ -17,7 +17,7 @@ SCHEMAS = (upload_jobs.SCHEMA, chaff.SCHEMA)
 
 
 @dataclass
-class Phone:
+class Uploader:
     """Its file, its clock, and where it uploads to."""
 
     path: Path
