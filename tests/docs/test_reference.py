@@ -8,6 +8,9 @@ import msgspec
 import pytest
 from typer.main import get_command
 
+from cosignal.client.phone.alerts import Ground
+from cosignal.client.phone.phone import Phone
+from cosignal.client.phone.upload_desk import UploadDesk
 from cosignal.server.api import chain, device, issuing, operations, peers
 from cosignal.server.api.openapi import describe
 from cosignal.server.cli import app
@@ -120,3 +123,23 @@ def _budget(budget: Budget | None) -> str:
     if budget is None:
         return ""
     return f"at {'least' if budget.at_least else 'most'} {budget.limit:,g}"
+
+
+def test_everything_that_a_phone_offers_is_documented() -> None:
+    text = (REFERENCE / "phone.md").read_text()
+    for kind, heading in ((Phone, "Phone"), (UploadDesk, "Uploads")):
+        section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        shown = {
+            match[1] for match in re.finditer(r"^\| `(\w+)", section, re.MULTILINE)
+        }
+        names = {name for name in vars(kind) if not name.startswith("_")}
+
+        assert (names | ({"uploads"} if kind is Phone else set())) == shown
+
+
+def test_every_field_of_an_alerts_ground_is_documented() -> None:
+    text = (REFERENCE / "phone.md").read_text().split("\n## Alert\n")[1]
+    section = text.split("\n## ")[0]
+
+    for field in msgspec.structs.fields(Ground):
+        assert f"`{field.name}`" in section

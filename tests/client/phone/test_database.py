@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosignal.client.phone.database import Database
-from cosignal.protocol.errors import FatalError, RefusedError
+from cosignal.protocol.errors import FatalError, RefusedError, UsageError
 
 SCHEMA = "CREATE TABLE secret (id INTEGER PRIMARY KEY, data BLOB NOT NULL)"
 CANARY = b"canary-of-a-phone" * 8
@@ -167,6 +167,16 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
         database(tmp_path)
 
     assert "delete it" in caught.value.advice
+
+
+def test_a_mistake_of_the_app_does_not_blame_the_file(tmp_path: Path) -> None:
+    opened = database(tmp_path)
+    with pytest.raises(UsageError, match="values that fit"), opened.write() as change:
+        change.execute("INSERT INTO secret (data) VALUES (NULL)")
+    opened.close()
+
+    with pytest.raises(UsageError, match="expected to be open"):
+        held(opened)
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:

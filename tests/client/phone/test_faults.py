@@ -178,3 +178,26 @@ async def test_a_chain_state_that_is_damaged_is_named(
 
     with pytest.raises(FatalError, match="expected the entries verified before"):
         phone(tmp_path, network)
+
+
+async def test_a_clock_that_jumps_on_a_new_phone_loses_nothing(
+    alice: Phone, bob: Phone, network: NetworkInMemory
+) -> None:
+    meet(alice, bob, THREE_DAYS_AGO)
+    bob.tidy(NOW + 365 * 86400)
+    network.block(keys_of(alice))
+    network.publish()
+
+    assert len((await sync(bob, network)).news.raised) == 1
+
+
+@pytest.mark.parametrize("now", [NOW * 1000, -1, 1.5])
+def test_another_unit_of_time_is_refused(bob: Phone, now: int) -> None:
+    with pytest.raises(UsageError, match="now: expected Unix seconds"):
+        bob.hear([], now)
+
+
+async def test_an_address_that_is_none_is_refused(bob: Phone) -> None:
+    with pytest.raises(UsageError, match="mirrors: expected http"):
+        async with bob.mirrors("127.0.0.1:8081"):
+            pass

@@ -4,9 +4,11 @@ from pathlib import Path
 from cosignal.client.configurations import verify_configuration
 from cosignal.client.phone.phone import Phone
 from cosignal.client.phone.sighting_log import Heard
+from cosignal.client.verify import check_proof
 from cosignal.protocol.diagnosis_keys import Infectiousness, ReportType
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.exposure.metadata import Metadata
+from cosignal.protocol.records import BlockRecord
 from tests.client.phone.people import (
     NEAR_RSSI,
     THREE_DAYS_AGO,
@@ -262,3 +264,30 @@ async def test_infectiousness_decides_whether_a_meeting_counts(
     network.publish()
 
     assert (await sync(bob, network)).news.raised == ()
+
+
+async def test_a_phone_that_heard_itself_met_nobody(
+    alice: Phone, network: NetworkInMemory
+) -> None:
+    meet(alice, alice, THREE_DAYS_AGO)
+    network.block(keys_of(alice))
+    network.publish()
+
+    assert (await sync(alice, network)).news.raised == ()
+    assert alice.exposure_windows(network.now) == ()
+
+
+async def test_the_block_of_an_alert_can_be_proved_as_well(
+    alice: Phone, bob: Phone, network: NetworkInMemory
+) -> None:
+    meet(alice, bob, THREE_DAYS_AGO)
+    network.block(keys_of(alice))
+    network.publish()
+    await sync(bob, network)
+    (place,) = bob.alerts()[0].ground.blocks
+
+    proof = bob.prove_entry(place.shard, place.index)
+
+    proven = check_proof(proof.proof, proof.entry, bob.trust)
+    assert isinstance(proven.record, BlockRecord)
+    assert proven.record.commit == place.commit

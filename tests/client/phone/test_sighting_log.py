@@ -22,7 +22,7 @@ def database(tmp_path: Path) -> Database:
     return Database(tmp_path / "phone", [SCHEMA])
 
 
-def heard(name: object, rssi: int = -60) -> Heard:
+def heard(name: object, rssi: int | None = -60) -> Heard:
     return Heard(hashlib.sha256(str(name).encode()).digest()[:20], rssi)
 
 
@@ -52,6 +52,9 @@ def test_a_malformed_broadcast_costs_nobody_else(database: Database) -> None:
             Heard(bytes(21), -60),
             heard("b", 127),
             heard("c", -200),
+            Heard("x" * 20, -60),  # type: ignore[arg-type]
+            heard("e", None),
+            heard("f", -60.5),  # type: ignore[arg-type]
             heard("d"),
         ],
         NOW,
@@ -59,8 +62,11 @@ def test_a_malformed_broadcast_costs_nobody_else(database: Database) -> None:
 
     assert done.kept == 2
     assert [problem.partition(":")[0] for problem in done.refused] == [
-        "identifier",
-        "encrypted_metadata",
+        "payload",
+        "payload",
+        "rssi",
+        "rssi",
+        "payload",
         "rssi",
         "rssi",
     ]

@@ -49,9 +49,34 @@ def test_a_sync_confirms_a_jump(database: Database) -> None:
 
 def test_a_phone_that_stays_offline_forgets_two_days_later(database: Database) -> None:
     later = NOW + 30 * DAY
-    found = readings(database, NOW, later, later + DAY, later + MAX_SILENCE)
+    hours = range(0, 49 * 3600, 6 * 3600)
+    found = readings(database, NOW, *(later + passed for passed in hours))
 
-    assert found == [NOW, NOW, NOW, later + MAX_SILENCE]
+    assert found[:-1] == [NOW] * len(hours)
+    assert found[-1] == later + MAX_SILENCE
+
+
+def test_a_few_jumps_are_no_passing_of_time(database: Database) -> None:
+    later = NOW + YEAR
+
+    assert (
+        readings(database, NOW, later, later + 2 * DAY + 3600, later + 5 * DAY)
+        == [NOW] * 4
+    )
+
+
+def test_a_clock_that_comes_back_clears_the_doubt(database: Database) -> None:
+    later = NOW + YEAR
+    steps = [later + passed for passed in range(0, 47 * 3600, 6 * 3600)]
+    readings(database, NOW, *steps, NOW + 60)
+
+    assert readings(database, steps[-1] + 21_600, steps[-1] + 43_200) == [NOW + 60] * 2
+
+
+def test_many_readings_in_a_moment_do_not_pass_time(database: Database) -> None:
+    readings(database, NOW)
+
+    assert {NOW} == set(readings(database, *range(NOW + YEAR, NOW + YEAR + 900, 10)))
 
 
 def test_a_clock_that_is_set_back_erases_nothing(database: Database) -> None:

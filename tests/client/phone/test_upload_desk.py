@@ -132,8 +132,15 @@ async def test_an_upload_that_is_given_up_gives_its_keys_back(
 
 
 def test_a_code_that_cannot_be_one_takes_no_keys(alice: Phone) -> None:
-    with pytest.raises(UsageError, match="code: expected 1 to 64 characters"):
-        alice.uploads.begin("", NOW)
+    for code in (
+        "",
+        "12345",
+        "l2 3-4",
+        "1234567\N{ARABIC-INDIC DIGIT EIGHT}",
+        "a" * 65,
+    ):
+        with pytest.raises(UsageError, match="code: expected"):
+            alice.uploads.begin(code, NOW)
 
     assert alice.uploads.begin("12345678", NOW)
 
@@ -194,3 +201,22 @@ def test_uploads_that_ended_long_ago_are_forgotten(alice: Phone) -> None:
     alice.uploads.tidy(NOW + 32 * 86400)
 
     assert alice.uploads.jobs() == []
+
+
+def test_an_upload_under_way_is_named_as_the_reason(alice: Phone) -> None:
+    alice.uploads.begin("12345678", NOW)
+
+    with pytest.raises(RefusedError) as caught:
+        alice.uploads.begin("12345679", NOW)
+
+    assert "call carry_on" in caught.value.advice
+
+
+def test_a_phone_without_fake_uploads_is_refused(tmp_path: Path, desk: Desk) -> None:
+    with pytest.raises(UsageError, match="per_day"):
+        Phone(
+            tmp_path / "p",
+            desk.network.policy,
+            entropy=counted_entropy(),
+            chaff_per_day=0,
+        )

@@ -357,7 +357,7 @@ async def test_keys_that_nobody_may_publish_cost_no_code(
 async def test_what_cannot_be_a_code_is_refused_at_once(
     phone: Uploader, code: str
 ) -> None:
-    with pytest.raises(UsageError, match="code: expected 1 to 64 characters"):
+    with pytest.raises(UsageError, match="code: expected 6 to 64 characters"):
         phone.begin(code, KEYS)
 
 

@@ -88,6 +88,22 @@ class Conditions:
 ConditionsNow = Callable[[], Conditions]
 
 
+def check_rate(per_day: float) -> None:
+    """Refuse a rate that says too much, or costs too much.
+
+    Args:
+        per_day: Fake uploads a day, on average.
+
+    Raises:
+        UsageError: It is not above 0 and up to `MOST_PER_DAY`.
+    """
+    if not 0 < per_day <= MOST_PER_DAY:
+        raise UsageError(
+            f"per_day: expected more than 0 and up to {MOST_PER_DAY}, got {per_day}",
+            advice="Without fake uploads a real one shows that somebody is ill.",
+        )
+
+
 def plan(database: Database, now: int, entropy: Entropy, per_day: float) -> int:
     """Begin a fake upload if its time has come, and draw the time of the next one.
 
@@ -146,10 +162,7 @@ def take_slot(
 
 def _slot(database: Database, now: int, entropy: Entropy, per_day: float) -> int:
     """The next time, drawn now where there is none that can be believed."""
-    if not 0 < per_day <= MOST_PER_DAY:
-        raise UsageError(
-            f"per_day: expected more than 0 and up to {MOST_PER_DAY}, got {per_day}"
-        )
+    check_rate(per_day)
     rows = database.read("SELECT next_time FROM chaff")
     longest = _LONGEST_MEANS * DAY_SECONDS / per_day
     if rows and int(str(rows[0][0])) - now <= longest:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cosignal.protocol.errors import FatalError, RefusedError
+from cosignal.protocol.errors import FatalError, RefusedError, UsageError
 
 #: Marks the file as a phone's: "CsPh".
 APPLICATION_ID: Final = 0x43735068
@@ -105,6 +105,7 @@ class Database:
 
         Raises:
             FatalError: The disk is full, or the file is damaged.
+            UsageError: It is closed, of another thread, or a value does not fit.
         """
         if self._writing:
             yield self._connection
@@ -201,6 +202,11 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say into what a person can do."""
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError) as error:
+        raise UsageError(
+            f"phone: expected to be open, used by one thread, and given values that "
+            f"fit, got: {error}"
+        ) from error
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise RefusedError(

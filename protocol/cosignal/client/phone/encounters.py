@@ -6,6 +6,7 @@ What this module guarantees:
   one change. A phone that dies in between looks again.
 * A block whose body was not to be had is looked at when it comes.
 * Encounters are forgotten with their block, and with the sightings they consist of.
+* A phone that heard itself, from a wall or a relay, met nobody.
 * Nothing leaves the phone.
 
 What an encounter means is for `alerts`.
@@ -132,7 +133,8 @@ def encounters(database: Database, store: Store) -> list[Encounter]:
     blocks = {(block.shard, block.index): block for block in store.blocks}
     rows = database.read(
         "SELECT id, shard, block, tek, start, period, report_type, infectiousness,"
-        " onset FROM encounters ORDER BY id"
+        " onset FROM encounters WHERE tek NOT IN (SELECT tek FROM own_keys)"
+        " ORDER BY id"
     )
     found = [
         Encounter(blocks[shard, block], _key(key), _sightings(database, number))

@@ -76,6 +76,9 @@ SCHEMAS: Final = (
 #: A clock that is off by more makes a phone that nobody recognises, seconds.
 MAX_CLOCK_ERROR: Final = 7200
 
+#: In the year 2106; a greater number is of another unit.
+_LAST_SECOND: Final = 1 << 32
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneSynced:
@@ -83,7 +86,7 @@ class PhoneSynced:
 
     Attributes:
         chain: What was fetched, and from whom.
-        keys: How many published keys were matched.
+        keys: How many published keys were looked for among what this phone heard.
         clock_error: Seconds by which this phone's clock is certainly behind the time
             that a quorum signed; 0 if it may be right.
         news: What the person is to be told.
@@ -134,10 +137,13 @@ class Phone:
         self._syncing = asyncio.Lock()
         self._database = Database(path, SCHEMAS)
         self._meter = bandwidth.Meter(self._database)
-        self.uploads = upload_desk.UploadDesk(
-            self._database, self._meter, entropy=entropy, chaff_per_day=chaff_per_day
-        )
         try:
+            self.uploads = upload_desk.UploadDesk(
+                self._database,
+                self._meter,
+                entropy=entropy,
+                chaff_per_day=chaff_per_day,
+            )
             self._store = Store(files.DatabaseFiles(self._database), pinned)
         except BaseException:
             self._database.close()
@@ -186,6 +192,7 @@ class Phone:
             What was kept, and why the rest was not.
         """
         _check_time(now)
+        timekeeping.time_to_erase_by(self._database, now)
         return sighting_log.keep_scan(self._database, heard, now)
 
     # Chain -------------------------------------------------------------------------
@@ -243,7 +250,15 @@ class Phone:
 
         Yields:
             Sources for `sync`.
+
+        Raises:
+            UsageError: A URL is none.
         """
+        for url in urls:
+            if not url.startswith(("http://", "https://")):
+                raise UsageError(
+                    f"mirrors: expected http:// or https:// addresses, got {url}"
+                )
         async with self._meter.session() as session:
             yield [HttpSource(url, session) for url in urls]
 
@@ -313,7 +328,22 @@ class Phone:
             The entry of its configuration, and the proof that a quorum certified it;
             `configurations.verify_configuration` checks both.
         """
-        return prove(self._store, alert.ground.shard, alert.ground.index)
+        return self.prove_entry(alert.ground.shard, alert.ground.index)
+
+    def prove_entry(self, shard: str, index: int) -> EntryProof:
+        """Prove offline that an entry is on the chain, for example an alert's block.
+
+        Args:
+            shard: Where it stands.
+            index: Its number there.
+
+        Returns:
+            The entry, and a proof that `cosignal verify` checks.
+
+        Raises:
+            UsageError: This phone has not verified such an entry.
+        """
+        return prove(self._store, shard, index)
 
     def standing(self, job: Job, now: int) -> Standing:
         """Say whether the authority kept its promise to publish an upload.
@@ -370,6 +400,9 @@ class Phone:
         return assess(found, self._store.revoked, by.record.parameters, now)
 
 
-def _check_time(now: int) -> None:
-    if now < 0:
-        raise UsageError(f"now: expected Unix seconds, got {now}")
+def _check_time(now: object) -> None:
+    if not isinstance(now, int) or not 0 <= now < _LAST_SECOND:
+        raise UsageError(
+            f"now: expected Unix seconds, got {now}",
+            advice="Whole seconds since 1970, not milliseconds.",
+        )

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from cosignal.client.phone.broadcast import PAYLOAD_BYTES
 from cosignal.client.phone.database import Database
 from cosignal.protocol.errors import UsageError
 from cosignal.protocol.exposure.sightings import Sighting
@@ -60,12 +61,12 @@ class Heard:
 
     Attributes:
         payload: Its service data, 20 bytes if it is well formed.
-        rssi: Received strength, dBm, from `metadata.calibrated_rssi`; 127 if the radio
+        rssi: Received strength, dBm, from `metadata.calibrated_rssi`; None if the radio
             does not know it, and then it is not kept.
     """
 
     payload: bytes = field(repr=False)
-    rssi: int
+    rssi: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +144,28 @@ def _well_formed(
     heard: Iterable[Heard], now: int, before: int | None, refused: list[str]
 ) -> Iterator[Sighting]:
     for item in heard:
+        problem = _problem(item)
+        if problem:
+            refused.append(problem)
+            continue
         identifier, metadata = item.payload[:RPI_BYTES], item.payload[RPI_BYTES:]
         try:
-            yield Sighting(now, item.rssi, identifier, metadata, before)
+            yield Sighting(now, int(item.rssi or 0), identifier, metadata, before)
         except UsageError as error:
             refused.append(str(error))
+
+
+def _problem(item: Heard) -> str:
+    """What no radio reports, but an app's mistake may; it must not cost the others."""
+    payload: object = item.payload
+    rssi: object = item.rssi
+    if not isinstance(payload, bytes):
+        return f"payload: expected {PAYLOAD_BYTES} bytes, got {type(payload).__name__}"
+    if len(payload) != PAYLOAD_BYTES:
+        return f"payload: expected {PAYLOAD_BYTES} bytes, got {len(payload)}"
+    if not isinstance(rssi, int):
+        return f"rssi: expected whole dBm, got {type(rssi).__name__}"
+    return ""
 
 
 def _previous_scan(database: Database, now: int) -> int | None:

@@ -12,10 +12,10 @@ _ADVICE: Final = {
     "token_invalid": _NEW_CODE,
     "token_expired": _NEW_CODE,
     "health_authority_verification_certificate_invalid": _NEW_CODE,
-    "unsupported_test_type": "Update the app; it does not know this kind of test. The "
+    "unsupported_test_type": "Nothing: the code is for a kind of test that publishes "
+    "no keys, or that this app does not know. The code stays good.",
+    "unauthorized": "Update the app; the health authority does not know its key. The "
     "code stays good.",
-    "unauthorized": "Update the app; the health authority does not know this version. "
-    "The code stays good.",
     "unknown_health_authority_id": "Update the app; it names another health authority.",
     "missing_revision_token": "Nothing: these keys are published already.",
     "bad_request": "Correct the phone's clock if it is wrong; then ask the health "

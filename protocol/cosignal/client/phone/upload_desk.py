@@ -58,7 +58,11 @@ class UploadDesk:
             meter: Books what is spent.
             entropy: Gives as many random bytes as asked for.
             chaff_per_day: Fake uploads a day, on average.
+
+        Raises:
+            UsageError: So many cannot be.
         """
+        chaff.check_rate(chaff_per_day)
         self._database = database
         self._meter = meter
         self._entropy = entropy
@@ -100,16 +104,13 @@ class UploadDesk:
             UsageError: The code cannot be one.
             RefusedError: This phone has no key of that time that is not published.
         """
+        uploads.check_code(code)
         # All or nothing: keys that an upload has are not given out again.
         with self._database.write():
             self._take_back_refused()
             keys = own_keys.give_out(self._database, since, now)
             if not keys:
-                raise RefusedError(
-                    "keys: expected some that are not published yet, got none",
-                    advice="The phone was new or off in these days, or an earlier "
-                    "upload has published them.",
-                )
+                raise self._no_keys()
             broadcast.end_broadcast(self._database, unix_at(interval_at(now) + 1))
             number = uploads.begin(
                 self._database,
@@ -156,7 +157,9 @@ class UploadDesk:
     ) -> int:
         """Carry on what is due of uploads, real and fake.
 
-        Call it after `begin`, and whenever the app runs; it may be cancelled anywhere.
+        It takes some seconds, for the requests are spread in time, and up to a minute
+        and a half where nobody answers. Call it after `begin`, and whenever the app
+        runs; it may be cancelled anywhere.
 
         Args:
             client: Talks to the authority.
@@ -211,6 +214,18 @@ class UploadDesk:
         for job in self.jobs():
             if job.ended and now - job.since > RETENTION_SECONDS:
                 self.forget(job.id)
+
+    def _no_keys(self) -> RefusedError:
+        if any(not job.ended for job in self.jobs()):
+            return RefusedError(
+                "keys: expected some that no upload has, got none",
+                advice="An upload with these keys is under way; call carry_on.",
+            )
+        return RefusedError(
+            "keys: expected some that are not published yet, got none",
+            advice="The phone was new or off in these days, or an earlier upload has "
+            "published them.",
+        )
 
     def _slot(self, now: int, wait_until: int | None) -> int | None:
         if wait_until is None:

@@ -22,6 +22,7 @@ A server that does not know the nonce ignores it; a code whose answer it lost is
 """
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -64,7 +65,8 @@ PATIENCE_SECONDS: Final = 60
 NO_ANSWER: Final = "no_answer"
 
 _SECRET_BYTES: Final = 32
-_MOST_CODE_CHARACTERS: Final = 64
+#: Google's servers give codes of 6 digits and more, and of up to 64 characters.
+CODE_CHARACTERS: Final = range(6, 65)
 _STEPS: Final = {
     State.REDEEM: Step.REDEEM,
     State.CERTIFY: Step.CERTIFY,
@@ -103,11 +105,7 @@ def begin(
         InvalidKeyError: No authority may publish these keys; the code is not touched.
         UsageError: The code cannot be one, or `at` is more than a day away.
     """
-    if not 0 < len(code.strip()) <= _MOST_CODE_CHARACTERS:
-        raise UsageError(
-            f"code: expected 1 to {_MOST_CODE_CHARACTERS} characters, got {len(code)}",
-            advice="Type the code that the health authority gave.",
-        )
+    check_code(code)
     if at is not None and not now <= at <= now + LONGEST_WAIT:
         raise UsageError(f"at: expected {now} to {now + LONGEST_WAIT}, got {at}")
     check_upload(keys, now)
@@ -125,6 +123,29 @@ def begin(
         keys=msgspec.json.encode(sent),
         onset=onset,
     )
+
+
+def check_code(code: str) -> None:
+    """Refuse what no health authority gives out.
+
+    Args:
+        code: As typed; blanks and hyphens do not count.
+
+    Raises:
+        UsageError: It cannot be a code; it is not in the message.
+    """
+    bare = re.sub(r"[\s-]", "", code)
+    if not CODE_CHARACTERS.start <= len(bare) < CODE_CHARACTERS.stop:
+        raise UsageError(
+            f"code: expected {CODE_CHARACTERS.start} to {CODE_CHARACTERS.stop - 1} "
+            f"characters, got {len(bare)}",
+            advice="Type the code that the health authority gave.",
+        )
+    if not bare.isalnum() or not bare.isascii():
+        raise UsageError(
+            "code: expected letters and digits",
+            advice="Type the code that the health authority gave.",
+        )
 
 
 def verify_upload_receipt(job: Job, policy: PolicyRecord) -> Receipt:
