@@ -103,7 +103,8 @@ def _conclude(stage: Stage, result: Result) -> list[str]:
     if not failures:
         stage.say(
             f"Exactly those {result.alerts} who met the patient were alerted; "
-            f"{result.keys_published} keys in {result.blocks} blocks, "
+            f"{result.keys_published} keys in {result.blocks} blocks, most of them "
+            "padding that nobody can tell apart, "
             f"{result.body_bytes_per_key} bytes a key, checkpoint of size "
             f"{result.checkpoint_size} with {result.cosignatures} co-signatures"
         )
