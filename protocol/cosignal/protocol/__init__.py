@@ -1,5 +1,9 @@
 """The protocol: bytes in, values out; no clock, no entropy, no I/O.
 
+One exception is kept in one module, `matching.kernels.keeping`: what numba compiled is
+written to a folder of the user's, and read and *run* by the next process. Results do
+not depend on it, and without numba nothing is kept.
+
 ======================================= ================================================
 what a phone derives and publishes      `intervals`, `identifiers`, `diagnosis_keys`,
                                         `certificates`
