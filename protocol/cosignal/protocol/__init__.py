@@ -12,6 +12,7 @@ the log                                 `merkle`, `tiles`, `notes`, `policy`,
                                         `checkpoints`, `proofs`, `evidence`
 what the log holds                      `bodies`, `records`, `blocks`, `entries`
 the verifier, all rules in one place    `chain`
+fair draws from a caller's randomness   `draws`
 every error                             `errors`
 ======================================= ================================================
 
