@@ -1,6 +1,5 @@
 import hashlib
 import json
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from cosignal.protocol.identifiers import dp3t
 from cosignal.protocol.identifiers.dp3t import DayKey
 from tests.protocol import naive_schemes as naive
 from tests.protocol.sample_log import parses_or_is_malformed
-from tests.strategies import counted_entropy
 from tests.vectors import generate_schemes as generate
 
 VECTORS = generate.VECTORS
@@ -66,38 +64,6 @@ def test_a_day_has_96_different_identifiers(key: bytes) -> None:
 
     assert len({joined[i : i + 16] for i in range(0, len(joined), 16)}) == 96
     assert len(joined) == 96 * 16
-
-
-@given(st.lists(st.integers(), max_size=200), st.text(max_size=4))
-def test_shuffling_keeps_every_item(numbers: list[int], seed: str) -> None:
-    mixed = dp3t.shuffled(numbers, counted_entropy(seed))
-
-    assert sorted(numbers) == sorted(mixed)
-
-
-def test_every_order_is_as_likely_as_any_other() -> None:
-    entropy, rounds = counted_entropy("orders"), 12_000
-
-    seen = Counter(tuple(dp3t.shuffled("abcd", entropy)) for _ in range(rounds))
-
-    # Chi-squared with 23 degrees of freedom exceeds 57 once in 10,000 times.
-    expected = rounds / 24
-    assert len(seen) == 24
-    assert sum((n - expected) ** 2 / expected for n in seen.values()) < 57
-
-
-def test_draws_that_would_favour_some_orders_are_thrown_away() -> None:
-    # 2**32 - 1 is the one value that three places cannot share fairly.
-    drawn = iter([b"\xff" * 4, bytes([0, 0, 0, 1]), bytes(4)])
-
-    assert dp3t.shuffled("abc", lambda _: next(drawn)) == ["c", "a", "b"]
-
-
-def test_entropy_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match="entropy: expected random bytes"):
-        dp3t.shuffled("abc", lambda size: b"\xff" * size)
-    with pytest.raises(UsageError, match="entropy: expected 4 bytes, got 3"):
-        dp3t.shuffled("abc", lambda size: bytes(size - 1))
 
 
 def test_what_is_heard_in_another_epoch_is_something_else() -> None:

@@ -1,7 +1,6 @@
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise, permutations, product
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -321,54 +320,6 @@ def test_a_shuffle_keeps_every_window(windows: list[ExposureWindow], seed: str) 
     shuffled = shuffle(windows, counted_entropy(seed))
 
     assert Counter(windows) == Counter(shuffled)
-
-
-def test_every_order_is_equally_likely() -> None:
-    three = [window(number) for number in range(3)]
-    orders: Counter[tuple[ExposureWindow, ...]] = Counter()
-
-    # All first bytes, then all second ones: what does not fit is drawn again, here
-    # from the bytes that follow.
-    for drawn in product(range(16), range(4)):
-        source = iter([drawn[0], drawn[1], 0, 0])
-        if drawn[0] & 3 < 3:
-            orders[shuffle(three, lambda _: bytes([next(source)]))] += 1  # noqa: B023
-
-    # 12 of 16 first bytes fit, times 4: 48 draws for 6 orders.
-    assert dict.fromkeys(permutations(three), 8) == dict(orders)
-
-
-def test_a_draw_that_does_not_fit_is_drawn_again() -> None:
-    three = [window(number) for number in range(3)]
-    source = iter([b"\x03", b"\xff", b"\x02", b"\x01"])
-
-    # 3 and 255 & 3 = 3 do not fit below 3; 2 leaves the last, 1 the middle one.
-    assert tuple(three) == shuffle(three, lambda _: next(source))
-
-
-def test_many_windows_are_shuffled_with_draws_of_two_bytes() -> None:
-    many = [window(number) for number in range(300)]
-
-    shuffled = shuffle(many, counted_entropy())
-
-    assert many != list(shuffled)
-    assert many == sorted(shuffled)
-
-
-@pytest.mark.parametrize(
-    ("broken", "message"),
-    [
-        (lambda size: bytes(size - 1), "entropy: expected 1 bytes, got 0"),
-        (lambda size: b"\xff" * size, "entropy: expected random bytes, got none"),
-    ],
-)
-def test_a_broken_source_of_entropy_is_an_error_and_no_endless_loop(
-    broken: Callable[[int], bytes], message: str
-) -> None:
-    three = [window(number) for number in range(3)]
-
-    with pytest.raises(UsageError, match=message):
-        shuffle(three, broken)
 
 
 def test_a_key_of_another_length_is_refused() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,10 @@ from cosignal.protocol.matching import SearchPath, available_paths
 
 compiled_here = pytest.mark.skipif(
     len(available_paths()) == 1, reason="compiled paths: expected numba, found none"
+)
+native_here = pytest.mark.skipif(
+    SearchPath.NATIVE not in available_paths(),
+    reason="path native: expected a processor that has it, found another or no numba",
 )
 
 #: Matches all identifiers of some keys; prints whether all were found, and the paths.
@@ -57,7 +62,14 @@ def test_numba_that_is_switched_off_is_not_used() -> None:
 
 @compiled_here
 @pytest.mark.parametrize(
-    "setting", [{"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_FEATURES": "+sse2,-sha"}]
+    "setting",
+    [
+        {"NUMBA_CPU_NAME": "generic"},
+        {"NUMBA_CPU_FEATURES": "+sse2,-sha"},
+        {"NUMBA_CPU_FEATURES": "+aes,+sha,+sse4.1,+ssse3,-aes"},
+        # AES works on registers of SSE2, and goes with them.
+        {"NUMBA_CPU_FEATURES": "+aes,+sha,+sse4.1,+ssse3,-sse2"},
+    ],
 )
 def test_instructions_that_the_compiler_may_not_use_are_not_asked_for(
     setting: dict[str, str],
@@ -71,14 +83,52 @@ print(json.dumps(available_paths()))
     assert run(code, **setting) == ["compiled", "portable"]
 
 
-@pytest.mark.skipif(
-    SearchPath.NATIVE not in available_paths(),
-    reason="path native: expected a processor that has it, found another or no numba",
+@native_here
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"NUMBA_CPU_FEATURES": "+sse2,+ssse3,+sse4.1,+aes,+sha"},
+        {"NUMBA_ENABLE_AVX": "0"},
+    ],
 )
-def test_a_processor_without_wide_registers_finds_the_same() -> None:
-    found = run(MATCH, NUMBA_CPU_FEATURES="+sse2,+ssse3,+sse4.1,+aes,+sha")
+def test_without_wide_registers_the_same_is_found(setting: dict[str, str]) -> None:
+    assert run(MATCH, **setting) == [True, "native", "compiled", "portable"]
 
-    assert found == [True, "native", "compiled", "portable"]
+
+@compiled_here
+def test_what_does_not_compile_is_replaced_by_the_next_path() -> None:
+    broken = """
+import numba
+
+def njit(*arguments, **options):
+    raise RuntimeError("the compiler is broken")
+
+numba.njit = njit
+"""
+    found = run(broken + MATCH)
+
+    assert found == [True, *available_paths()]
+
+
+@native_here
+def test_a_kernel_that_misses_known_hits_is_refused(tmp_path: Path) -> None:
+    code = """
+import json
+from cosignal.protocol.errors import UsageError
+from cosignal.protocol.matching import SearchPath, match
+from cosignal.protocol.matching.kernels import aes
+from tests.protocol.encounters import TEK, TODAY, PlainKey, columns, heard
+
+# What is compiled from now on encrypts other blocks.
+aes.PADDING[0] ^= 1
+try:
+    match(columns([PlainKey(TEK, TODAY, 144)]), heard([(TEK, TODAY)]), path="native")
+except UsageError as error:
+    print(json.dumps([str(error)]))
+"""
+    (message,) = run(code, NUMBA_CACHE_DIR=str(tmp_path))
+
+    assert message == "path: expected native to find known hits, got others"
 
 
 def test_numba_is_not_imported_before_somebody_matches() -> None:
@@ -113,9 +163,8 @@ def test_the_kernels_are_read_by_the_second_process_that_matches() -> None:
     code = """
 import json
 from cosignal.protocol.matching import available_paths
-from cosignal.protocol.matching.kernels import compiled, native
-modules = {"compiled": compiled, "native": native}
-kernels = [modules[path].kernel() for path in available_paths() if path in modules]
+from cosignal.protocol.matching.kernels import variants
+kernels = [variants.kernel(path) for path in available_paths()[:-1]]
 print(json.dumps([sum(kernel.stats.cache_hits.values()) for kernel in kernels]))
 """
     run(code)

@@ -1,4 +1,5 @@
 import json
+import struct
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cosignal.protocol.errors import (
     UsageError,
 )
 from cosignal.protocol.identifiers import tcn
+from cosignal.protocol.identifiers.candidates import TCN
 from cosignal.protocol.identifiers.tcn import ContactKey, Report, SignedReport
 from tests.protocol import naive_schemes as naive
 from tests.protocol.sample_log import flipped, parses_or_is_malformed
@@ -91,6 +93,31 @@ def test_a_ratchet_ends_after_65535_numbers() -> None:
     assert len(list(report.numbers())) == 2
     with pytest.raises(UsageError, match="expected at most 65535"):
         last.ratchet()
+
+
+@pytest.mark.parametrize("first", [1, 65_536 - 1_344])
+def test_a_report_of_fourteen_days_is_read_and_one_number_more_refused(
+    first: int,
+) -> None:
+    key = bytes(32)
+    last = first + 1_343
+    whole = Report(key, key, first, last).encode()
+    one_more = (first, last + 1) if first == 1 else (first - 1, last)
+    longer = whole[:64] + struct.pack("<HH", *one_more) + whole[68:]
+
+    assert len(list(tcn.parse_report(whole + bytes(64)).report.numbers())) == 1_344
+    message = "report: expected at most 1344 numbers, got 1345"
+    with pytest.raises(MalformedError, match=message):
+        tcn.parse_report(longer + bytes(64))
+    with pytest.raises(UsageError, match=message):
+        tcn.sign_report(RAK, 1, 1_345)
+
+
+def test_a_short_file_cannot_make_everybody_work_for_long() -> None:
+    head = bytes(64) + (1).to_bytes(2, "little") + b"\xff\xff" + bytes(2)
+
+    with pytest.raises(MalformedError, match="at most 1344 numbers, got 65535"):
+        TCN.match(3 * (head + bytes(64)), [])
 
 
 @pytest.mark.parametrize(

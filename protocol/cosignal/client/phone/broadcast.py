@@ -16,6 +16,7 @@ from typing import Final
 
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.own_keys import Entropy, key_for
+from cosignal.protocol.draws import draw_below
 from cosignal.protocol.exposure.metadata import Metadata
 from cosignal.protocol.identifiers import (
     associated_encrypted_metadata_key,
@@ -78,7 +79,7 @@ def current_broadcast(
             return known
     interval = interval_at(now)
     key = key_for(database, interval, entropy)
-    drawn = now + LEAST_SECONDS + _draw_below(entropy, SPREAD_SECONDS + 1)
+    drawn = now + LEAST_SECONDS + draw_below(SPREAD_SECONDS + 1, entropy)
     fresh = Broadcast(
         _payload(key.tek, interval, metadata), now, min(drawn, unix_at(key.end))
     )
@@ -100,7 +101,3 @@ def _payload(tek: bytes, interval: int, metadata: Metadata) -> bytes:
     rpi = rolling_proximity_identifier(rolling_proximity_identifier_key(tek), interval)
     aemk = associated_encrypted_metadata_key(tek)
     return rpi + encrypt_metadata(aemk, rpi, metadata.encode())
-
-
-def _draw_below(entropy: Entropy, limit: int) -> int:
-    return int.from_bytes(entropy(8), "big") % limit

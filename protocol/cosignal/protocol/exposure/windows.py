@@ -23,7 +23,7 @@ from cosignal.protocol.diagnosis_keys import (
     Infectiousness,
     ReportType,
 )
-from cosignal.protocol.errors import UsageError
+from cosignal.protocol.draws import shuffled
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.exposure.sightings import (
     SAME_SCAN_SECONDS,
@@ -46,10 +46,6 @@ RETURNABLE: Final = frozenset(
         ReportType.RECURSIVE,
     }
 )
-
-#: Draws are repeated this often before the source of entropy is called broken: a good
-#: one fails that with a chance below 2**-128.
-_MAX_DRAWS: Final = 128
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -213,11 +209,7 @@ def shuffle(
     Raises:
         UsageError: The source of entropy does not give random bytes.
     """
-    shuffled = list(windows)
-    for last in range(len(shuffled) - 1, 0, -1):
-        other = _draw_below(last + 1, entropy)
-        shuffled[last], shuffled[other] = shuffled[other], shuffled[last]
-    return tuple(shuffled)
+    return tuple(shuffled(windows, entropy))
 
 
 def _windows(found: Sequence[Reading]) -> list[list[Reading]]:
@@ -261,21 +253,3 @@ def rounded_mean(total: int, count: int) -> int:
     61
     """
     return (2 * total + count) // (2 * count)
-
-
-def _draw_below(limit: int, entropy: Callable[[int], bytes]) -> int:
-    """Draw a number below `limit`; draws that do not fit are thrown away."""
-    bits = (limit - 1).bit_length()
-    size = (bits + 7) // 8
-    for _ in range(_MAX_DRAWS):
-        drawn = entropy(size)
-        if len(drawn) != size:
-            raise UsageError(f"entropy: expected {size} bytes, got {len(drawn)}")
-        number = int.from_bytes(drawn) & (1 << bits) - 1
-        if number < limit:
-            return number
-    raise UsageError(
-        "entropy: expected random bytes, got none that fit in "
-        f"{_MAX_DRAWS} draws below {limit}",
-        advice="Pass the operating system's source, for instance os.urandom.",
-    )

@@ -28,6 +28,7 @@ from cosignal.protocol import matching
 from cosignal.protocol.bodies import SALT_BYTES as BODY_SALT_BYTES
 from cosignal.protocol.bodies import encode_body, parse_body
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, ReportType
+from cosignal.protocol.draws import shuffled
 from cosignal.protocol.identifiers import cuckoo, dp3t, gaen, tcn
 from cosignal.protocol.identifiers.schemes import (
     DAY_SECONDS,
@@ -108,7 +109,7 @@ class LowCost:
         first = key = draw(entropy, dp3t.KEY_BYTES)
         used: list[bytes] = []
         for _ in range(days):
-            used += dp3t.shuffled(_split(dp3t.day_identifiers(key)), entropy)
+            used += shuffled(_split(dp3t.day_identifiers(key)), entropy)
             key = dp3t.next_day_key(key)
         return Phone(start, dp3t.EPOCH_SECONDS, (first,), tuple(used))
 

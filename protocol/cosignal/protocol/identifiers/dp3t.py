@@ -3,8 +3,6 @@
 What this module guarantees:
 
 * The bytes are those of the designers' reference implementation.
-* The order in which a low-cost phone uses its identifiers is uniform over all orders,
-  as far as the caller's entropy is.
 
 *Low-cost.* A day's key is the hash of the one before; whoever learns one knows all
 later ones. It gives 96 identifiers (EphIDs), which the phone uses in a random order.
@@ -18,11 +16,11 @@ Source: DP-3T White Paper, sections 2.1 and 2.2; reference_implementation at fa2
 
 import hmac
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -42,12 +40,9 @@ BATCH_SECONDS: Final = 7_200
 #: every phone the work of as many days as it likes.
 MAX_DAYS: Final = 21
 
-_T = TypeVar("_T")
 _RELEASE: Final = struct.Struct(">I")
 _DAY_KEY: Final = struct.Struct(f">{KEY_BYTES}sI")
-_INDEX_BYTES: Final = 4
 _INDEX_LIMIT: Final = 1 << 32
-_MAX_DRAWS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -120,7 +115,8 @@ def day_identifiers(key: bytes) -> bytes:
         key: 32 bytes, the day's.
 
     Returns:
-        96 times 16 bytes; `shuffled` gives the order in which a phone uses them.
+        96 times 16 bytes; `draws.shuffled` gives the order in which a phone uses
+            them.
 
     Raises:
         UsageError: `key` is not 32 bytes.
@@ -132,26 +128,6 @@ def day_identifiers(key: bytes) -> bytes:
     stream = hmac.digest(key, b"broadcast key", "sha256")
     cipher = Cipher(algorithms.AES(stream), modes.CTR(bytes(16)))
     return cipher.encryptor().update(bytes(EPHID_BYTES * EPOCHS_PER_DAY))
-
-
-def shuffled(items: Iterable[_T], entropy: Callable[[int], bytes]) -> list[_T]:
-    """Put items in a random order, each order as likely as any other.
-
-    Args:
-        items: Fewer than 2**32.
-        entropy: Gives as many random bytes as it is asked for.
-
-    Returns:
-        The same items (Fisher-Yates).
-
-    Raises:
-        UsageError: The entropy is too short, or too far from random to be used.
-    """
-    order = list(items)
-    for last in range(len(order) - 1, 0, -1):
-        other = _index_below(last + 1, entropy)
-        order[last], order[other] = order[other], order[last]
-    return order
 
 
 def seed_identifier(seed: bytes) -> bytes:
@@ -272,18 +248,6 @@ def _check_days(
                 f"key {number}: day: expected one of the {MAX_DAYS} days up to {last}, "
                 f"got {key.day}"
             )
-
-
-def _index_below(limit: int, entropy: Callable[[int], bytes]) -> int:
-    """Draw an index; values that would make some indexes likelier are thrown away."""
-    fair = _INDEX_LIMIT - _INDEX_LIMIT % limit
-    for _ in range(_MAX_DRAWS):
-        drawn = entropy(_INDEX_BYTES)
-        _check_length("entropy", drawn, _INDEX_BYTES)
-        value = int.from_bytes(drawn, "big")
-        if value < fair:
-            return value % limit
-    raise UsageError("entropy: expected random bytes, got the highest value each time")
 
 
 def _check_length(name: str, value: bytes, expected: int) -> None:

@@ -48,8 +48,8 @@ _INNER_PAD: Final = b"\x36" * 32
 _OUTER_PAD: Final = b"\x5c" * 32
 _INNER_STATE: Final = hashlib.sha256(_INNER_PAD * 2)
 _OUTER_STATE: Final = hashlib.sha256(_OUTER_PAD * 2)
-_RPIK_TAIL: Final = _INNER_PAD + b"EN-RPIK\x01"
-_AEMK_TAIL: Final = _INNER_PAD + b"EN-AEMK\x01"
+#: Number of HKDF's first, and here only, block of output.
+_COUNTER: Final = b"\x01"
 
 
 def rolling_proximity_identifier_key(tek: bytes | memoryview) -> bytes:
@@ -70,7 +70,7 @@ def rolling_proximity_identifier_key(tek: bytes | memoryview) -> bytes:
     >>> rolling_proximity_identifier_key(tek).hex()
     '185ad91db69ec7dd048960f1f3ba6175'
     """
-    return _derive(tek, _RPIK_TAIL)
+    return _derive(tek, b"EN-RPIK")
 
 
 def associated_encrypted_metadata_key(tek: bytes | memoryview) -> bytes:
@@ -91,7 +91,7 @@ def associated_encrypted_metadata_key(tek: bytes | memoryview) -> bytes:
     >>> associated_encrypted_metadata_key(tek).hex()
     'd57c46af7a1d83965b9bed8bd152936a'
     """
-    return _derive(tek, _AEMK_TAIL)
+    return _derive(tek, b"EN-AEMK")
 
 
 def rolling_proximity_identifier(rpik: bytes, interval: int) -> bytes:
@@ -224,15 +224,16 @@ def padded_intervals(start: int, period: int) -> bytes:
     return blocks.tobytes()
 
 
-def _derive(tek: bytes | memoryview, tail: bytes) -> bytes:
-    """HKDF-SHA-256 without salt, 16 bytes long; `tail` ends with info and counter."""
+def _derive(tek: bytes | memoryview, info: bytes) -> bytes:
+    """HKDF-SHA-256 without salt, 16 bytes long."""
     _check_length("tek", tek, TEK_BYTES)
     inner = _INNER_STATE.copy()
     inner.update(tek)
     outer = _OUTER_STATE.copy()
     outer.update(inner.digest())
     extracted = outer.digest()
-    message = hashlib.sha256(extracted.translate(_INNER_XOR) + tail).digest()
+    padded = extracted.translate(_INNER_XOR) + _INNER_PAD
+    message = hashlib.sha256(padded + info + _COUNTER).digest()
     key = extracted.translate(_OUTER_XOR) + _OUTER_PAD
     return hashlib.sha256(key + message).digest()[:DERIVED_KEY_BYTES]
 

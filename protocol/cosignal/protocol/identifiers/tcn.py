@@ -5,6 +5,7 @@ What this module guarantees:
 * The bytes are those of the TCN Coalition's specification.
 * A report's numbers come only from `verify_report`'s answer: one without a good
   signature by the key that its numbers are bound to gives none.
+* A report costs whoever reads it the work of 1,344 numbers at most.
 * No message, and no printed key, shows a secret.
 
 A *report authorization key* (rak, an Ed25519 secret) and its public half (rvk) start a
@@ -43,6 +44,10 @@ TCK_BYTES: Final = 32
 TCN_BYTES: Final = 16
 #: Numbers are counted in 16 bits.
 MAX_INDEX: Final = (1 << 16) - 1
+#: Numbers of one report at most: those of the 14 days that phones remember, one for
+#: each 15 minutes. The specification allows 65,535, and with it 134 bytes that cost
+#: every phone a tenth of a second.
+MAX_NUMBERS: Final = 14 * 96
 #: Length of a memo's data at most, bytes.
 MAX_MEMO_BYTES: Final = 255
 SIGNATURE_BYTES: Final = 64
@@ -106,7 +111,7 @@ class Report:
         rvk: 32 bytes, the public key that the numbers are bound to.
         key: 32 bytes, the ratchet before the first number.
         first: Index of the first number, 1 or more.
-        last: Index of the last number, not before the first.
+        last: Index of the last number, not before the first; at most 1,344 numbers.
         memo_type: 0 to 255; which application wrote the memo.
         memo: Up to 255 bytes.
     """
@@ -194,7 +199,8 @@ def sign_report(
     Args:
         rak: 32 secret bytes.
         first: Index of the first number, 1 or more.
-        last: Index of the last number, not before the first, at most 65,535.
+        last: Index of the last number, not before the first, at most 65,535; at most
+            1,344 numbers.
         memo: Up to 255 bytes. What only one person would write links their reports.
         memo_type: 0 to 255; which application wrote the memo.
 
@@ -222,7 +228,8 @@ def parse_report(data: bytes) -> SignedReport:
         The report; `verify_report` says whether it can be believed.
 
     Raises:
-        MalformedError: Another form, a first index of 0, or a last before the first.
+        MalformedError: Another form, a first index of 0, a last before the first, or
+            more than 1,344 numbers.
     """
     found = parse_reports(data)
     if len(found) != 1:
@@ -286,6 +293,12 @@ def _check_indexes(first: int, last: int) -> None:
             f"first, last: expected 1 <= first <= last <= {MAX_INDEX}, "
             f"got {first} and {last}"
         )
+    _check_numbers(last - first + 1, UsageError)
+
+
+def _check_numbers(count: int, error: type[UsageError | MalformedError]) -> None:
+    if count > MAX_NUMBERS:
+        raise error(f"report: expected at most {MAX_NUMBERS} numbers, got {count}")
 
 
 def _parse_one(data: bytes, position: int) -> SignedReport:
@@ -299,6 +312,7 @@ def _parse_one(data: bytes, position: int) -> SignedReport:
         raise MalformedError(
             f"report: indexes: expected 1 <= first <= last, got {first} and {last}"
         )
+    _check_numbers(last - first + 1, MalformedError)
     signature_at = memo_at + size
     signature = data[signature_at : signature_at + SIGNATURE_BYTES]
     if len(signature) != SIGNATURE_BYTES:

@@ -8,13 +8,15 @@ What this package guarantees:
 * What is skipped for speed cannot hold a hit: an identifier that was in use when
   nothing was heard, and one that a filter of everything heard does not know.
 * Keys and sightings are read in place.
-* Three paths, from processor instructions to plain Python, find the same.
+* Three paths, from processor instructions to plain Python, find the same. One that
+  does not work on a machine is left out.
 
 ======================================= ================================================
 what goes in and comes out              `columns`
 what the time of sightings rules out    `spans`
 the search itself                       `search`
-ways to search, and which there are     `paths`, `portable`, `kernels`
+ways to search, and which there are     `paths`, `portable`, `kernels`,
+                                        `known_answer`
 ======================================= ================================================
 
 Who met whom stays on the phone: nothing here leaves it. Weighing hits is left to the

@@ -8,6 +8,7 @@ What this module guarantees:
   any number of blocks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -136,6 +137,12 @@ class Hit(NamedTuple):
     key: int
     sighting: int
     interval: int
+
+
+Search = Callable[[npt.NDArray[np.int64]], list[Hit]]
+"""Finds the hits of some rows of `needed_identifiers`, in any order."""
+Prepare = Callable[[KeyColumns, Sightings], Search]
+"""Indexes sightings, if nobody did before, so that threads need not."""
 
 
 def first_words(identifiers: bytes | bytearray | memoryview) -> npt.NDArray[np.uint32]:

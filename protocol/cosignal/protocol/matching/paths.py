@@ -13,23 +13,18 @@ What this module guarantees:
   prints its help does not wait half a second for it.
 * Without numba, or where the user has switched it off, matching is portable, and
   nobody is told.
+* A kernel that does not compile, or that does not find what is known to be there, is
+  not used: who did not ask for it gets the next path.
 """
 
-from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from functools import cache, partial
 
-import numpy as np
-import numpy.typing as npt
-
 from cosignal.protocol.errors import UsageError
 from cosignal.protocol.matching import portable
-from cosignal.protocol.matching.columns import Hit, KeyColumns, Sightings
-
-Search = Callable[[npt.NDArray[np.int64]], list[Hit]]
-"""Finds the hits of some rows of `needed_identifiers`, in any order."""
-Prepare = Callable[[KeyColumns, Sightings], Search]
-"""Indexes sightings, if nobody did before, so that threads need not."""
+from cosignal.protocol.matching.columns import Prepare
+from cosignal.protocol.matching.known_answer import finds_known_hits
 
 
 class SearchPath(StrEnum):
@@ -49,12 +44,13 @@ def available_paths() -> tuple[SearchPath, ...]:
     """
     try:
         from cosignal.protocol.matching.kernels import target  # noqa: PLC0415 - lazy
-    except (ImportError, OSError):
-        # numba is missing, or what it links to is.
+
+        if not target.compiles():
+            return (SearchPath.PORTABLE,)
+        native = target.has_crypto_instructions()
+    except Exception:  # noqa: BLE001 - numba is missing, or broken in any way
         return (SearchPath.PORTABLE,)
-    if not target.compiles():
-        return (SearchPath.PORTABLE,)
-    if not target.has_crypto_instructions():
+    if not native:
         return SearchPath.COMPILED, SearchPath.PORTABLE
     return tuple(SearchPath)
 
@@ -63,17 +59,17 @@ def search_by(path: SearchPath | None) -> Prepare:
     """Load a path; the first time, it may have to be compiled.
 
     Args:
-        path: Which; None for the fastest.
+        path: Which; None for the fastest that works.
 
     Returns:
         What prepares a search.
 
     Raises:
-        UsageError: This machine has no such path.
+        UsageError: This machine has no such path, or it does not work here.
     """
-    paths = available_paths()
     if path is None:
-        path = paths[0]
+        return _fastest()
+    paths = available_paths()
     if path not in paths:
         raise UsageError(
             f"path: expected one of {', '.join(paths)} on this machine, got {path}",
@@ -83,13 +79,30 @@ def search_by(path: SearchPath | None) -> Prepare:
 
 
 @cache
+def _fastest() -> Prepare:
+    for path in available_paths():
+        with suppress(UsageError):
+            return _load(path)
+    return portable.prepare
+
+
+@cache
 def _load(path: SearchPath) -> Prepare:
     if path is SearchPath.PORTABLE:
         return portable.prepare
-    if path is SearchPath.COMPILED:
-        from cosignal.protocol.matching.kernels import compiled, loop  # noqa: PLC0415 - lazy
+    try:
+        from cosignal.protocol.matching.kernels import loop, variants  # noqa: PLC0415 - lazy
 
-        return partial(loop.prepare, compiled.kernel())
-    from cosignal.protocol.matching.kernels import loop, native  # noqa: PLC0415 - lazy
-
-    return partial(loop.prepare, native.kernel())
+        prepare = partial(loop.prepare, variants.kernel(path))
+        works = finds_known_hits(prepare)
+    except Exception as error:
+        raise UsageError(
+            f"path: expected {path} to compile here, got {type(error).__name__}",
+            advice="Leave the path open, or use another one.",
+        ) from error
+    if not works:
+        raise UsageError(
+            f"path: expected {path} to find known hits, got others",
+            advice="Leave the path open, or use another one.",
+        )
+    return prepare

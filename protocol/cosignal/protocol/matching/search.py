@@ -56,11 +56,14 @@ def match(
         path: How to search; None for the fastest path that this machine has.
 
     Returns:
-        All hits, sorted by key and then by sighting.
+        All hits, sorted by key and then by sighting: one for each copy of a key and
+        each sighting of it. A hit takes 0.4 kB, and none is left out, so 20 copies of
+        a key that was heard 200,000 times within hours take 1.5 GB: whoever keeps
+        sightings bounds how many there are of one identifier.
 
     Raises:
         UsageError: Columns differ in length, a start or period is out of range, or
-            this machine has no such path.
+            this machine has no such path, or it does not work here.
 
     Source: docs/reference/protocol.md, "Matching".
     """

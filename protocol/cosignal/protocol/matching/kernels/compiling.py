@@ -1,28 +1,37 @@
-"""How kernels are compiled, and kept on disk by the compiler for the next process.
+"""How kernels are compiled, and taken from an earlier process that compiled them.
 
 What this module guarantees:
 
 * A kernel is compiled once on a machine, not once a process: compiling takes seconds,
   reading what was compiled a tenth of one.
-* What was compiled from other sources is not used: numba compares only the file of the
-  kernel itself, so the name that it keeps a kernel under holds a digest of all of them.
-* A folder that cannot be written, a full disk or a damaged file costs time and nothing
-  else: the kernel is then compiled for this process alone.
+* What was compiled for another processor, or by another version of the compiler, is
+  not used.
+* Whatever goes wrong with a kernel that was kept, a new one is compiled.
+
+numba could keep kernels itself, but would run what it finds without looking at it:
+one flipped bit of machine code loses hits, or ends the process. So its place is taken
+by `keeping`, through the two methods that its dispatcher calls.
 """
 
-import hashlib
-import inspect
-from collections.abc import Callable, Sequence
+import pickle
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
+from hashlib import sha256
 from typing import Any, TypeVar, cast
 
+import llvmlite
 import numba
 from llvmlite import ir
 from numba import types
-from numba.core.dispatcher import Dispatcher
+from numba.core.base import BaseContext
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.core.typing import Signature
 from numba.extending import intrinsic
+
+from cosignal.protocol.matching.kernels import target
+from cosignal.protocol.matching.kernels.keeping import KernelStore
 
 Emitter = tuple[Signature, Callable[..., ir.Value]]
 """Signature of some instructions, and what writes them into a function."""
@@ -69,41 +78,57 @@ def instructions(emit: Callable[..., Emitter]) -> Callable[..., None]:
     return cast("Callable[..., None]", intrinsic(emit))
 
 
-def kernel(function: _Function, sources: Sequence[ModuleType]) -> _Function:
+def kernel(function: _Function, name: str, store: KernelStore | None) -> _Function:
     """Compile a kernel, or read it from where an earlier process left it.
 
     Args:
         function: With the parameters of `loop.Kernel`.
-        sources: Every module whose functions it calls.
+        name: Which; kernels of one process have different names.
+        store: Where it is kept; None to keep nothing.
 
     Returns:
         The compiled function.
+
+    Raises:
+        Exception: Any; the compiler has many.
     """
-    try:
-        return cast("_Function", _kept(function, sources))
-    except Exception:  # noqa: BLE001 - whatever keeping raises, matching does without
-        return cast("_Function", numba.njit(_SIGNATURE, **_OPTIONS)(function))
-
-
-def _kept(function: Callable[..., Any], sources: Sequence[ModuleType]) -> Dispatcher:
-    function.__qualname__ = f"{function.__name__}_{_digest(sources)}"
-    dispatcher: Dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
-    if not _compiles(dispatcher):
-        # What was kept cannot be read, perhaps since the power failed: forget it.
-        dispatcher.recompile()
-        if not _compiles(dispatcher):
-            raise RuntimeError("the kernel does not compile")
+    # Code that was read and code that is compiled here must not share a symbol.
+    sources = store.sources.hex()[:16] if store else "new"
+    function.__qualname__ = f"{name}_{sources}"
+    dispatcher: Any = numba.njit(**_OPTIONS)(function)
+    if store:
+        dispatcher._cache = _Kept(name, store)  # noqa: SLF001 - see the module
+    dispatcher.compile(_SIGNATURE)
     dispatcher.disable_compile()
-    return dispatcher
+    return cast("_Function", dispatcher)
 
 
-def _compiles(dispatcher: Dispatcher) -> bool:
-    """Read or compile; a kernel that only could not be kept is good for now."""
-    with suppress(Exception):
-        dispatcher.compile(_SIGNATURE)
-    return bool(dispatcher.signatures)
+class _Kept:
+    """What a dispatcher asks before it compiles, and tells afterwards."""
 
+    cache_path = None
 
-def _digest(sources: Sequence[ModuleType]) -> str:
-    text = "\0".join(inspect.getsource(module) for module in sources)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def __init__(self, name: str, store: KernelStore) -> None:
+        versions = (numba.__version__, llvmlite.__version__, sys.version)
+        made_for = repr((versions, target.description()))
+        self._name = f"{name}-{sha256(made_for.encode()).hexdigest()[:16]}.kernel"
+        self._store = store
+
+    def load_overload(
+        self, _signature: Signature, context: BaseContext
+    ) -> CompileResult | None:
+        """Give what was kept, None if there is nothing."""
+        context.refresh()
+        with suppress(Exception):
+            code = self._store.read(self._name)
+            if code is not None:
+                # The store reads only what this user or the package's owner wrote.
+                parts = pickle.loads(code)  # noqa: S301
+                return CompileResult._rebuild(context, *parts)  # noqa: SLF001 - as numba's own cache does
+        return None
+
+    def save_overload(self, _signature: Signature, compiled: CompileResult) -> None:
+        """Keep it; one that holds addresses of this process cannot be."""
+        with suppress(Exception):
+            if not compiled.library.has_dynamic_globals:
+                self._store.write(self._name, dumps(compiled._reduce()))  # noqa: SLF001 - as numba's own cache does

@@ -5,12 +5,15 @@ What this module guarantees:
 * Memory may lie at any address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from llvmlite import ir
 from numba import types
 from numba.core.base import BaseContext
+from numba.core.typing import Signature
+
+from cosignal.protocol.matching.kernels.compiling import Emitter
 
 I8: Final = ir.IntType(8)
 I32: Final = ir.IntType(32)
@@ -20,6 +23,30 @@ WORDS: Final = ir.VectorType(I32, 4)
 HALVES: Final = ir.VectorType(ir.IntType(64), 2)
 
 _REGISTER_BYTES: Final = 16
+
+
+def procedure(write: Callable[..., None], *kinds: types.Type) -> Emitter:
+    """Say what instructions a function without a result is made of.
+
+    Args:
+        write: Takes the builder, then each argument; of an array, where it begins.
+        kinds: Types of the arguments.
+
+    Returns:
+        What `compiling.instructions` wants.
+    """
+
+    def emit(
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: Sequence[ir.Value],
+    ) -> ir.Value:
+        pairs = zip(signature.args, arguments, strict=True)
+        write(builder, *(_given(context, builder, *pair) for pair in pairs))
+        return context.get_dummy_value()
+
+    return types.void(*kinds), emit
 
 
 def constant(words: Sequence[int]) -> ir.Constant:
@@ -47,14 +74,6 @@ def call(
     return builder.call(declared, arguments)
 
 
-def address(
-    context: BaseContext, builder: ir.IRBuilder, kind: types.Array, array: ir.Value
-) -> ir.Value:
-    """Where an array's data begins, as bytes."""
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(data, I8.as_pointer())
-
-
 def load(builder: ir.IRBuilder, base: ir.Value, register: int) -> ir.Value:
     """Read the four words that stand so many registers after `base`."""
     read = builder.load(_place(builder, base, register, WORDS))
@@ -68,6 +87,16 @@ def store(
     """Write a value so many times 16 bytes after `base`."""
     written = builder.store(value, _place(builder, base, register, value.type))
     written.align = 1
+
+
+def _given(
+    context: BaseContext, builder: ir.IRBuilder, kind: types.Type, value: ir.Value
+) -> ir.Value:
+    """A number itself; of an array, where its data begins, as bytes."""
+    if not isinstance(kind, types.Array):
+        return value
+    data = context.make_array(kind)(context, builder, value).data
+    return builder.bitcast(data, I8.as_pointer())
 
 
 def _place(

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.core.base import BaseContext
-from numba.core.typing import Context, Signature
+from numba.core.typing import Context
 
 from cosignal.protocol.matching.kernels import target, x86
 from cosignal.protocol.matching.kernels.aes import PADDING, ROUND_CONSTANTS, ROUNDS
@@ -62,22 +61,17 @@ def encrypt(
 
 @instructions
 def _expand(_typing: Context, key: types.Type, round_keys: types.Type) -> Emitter:
-    def emit(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        arguments: Sequence[ir.Value],
-    ) -> ir.Value:
-        pairs = zip(signature.args, arguments, strict=True)
-        source, base = (x86.address(context, builder, *pair) for pair in pairs)
-        words = x86.load(builder, source, 0)
-        x86.store(builder, words, base, 0)
-        for i, round_constant in enumerate(ROUND_CONSTANTS.tolist(), 1):
-            words = _next_round_key(builder, words, round_constant)
-            x86.store(builder, words, base, i)
-        return context.get_dummy_value()
+    return x86.procedure(_write_expansion, key, round_keys)
 
-    return types.void(key, round_keys), emit
+
+def _write_expansion(
+    builder: ir.IRBuilder, key: ir.Value, round_keys: ir.Value
+) -> None:
+    words = x86.load(builder, key, 0)
+    x86.store(builder, words, round_keys, 0)
+    for i, round_constant in enumerate(ROUND_CONSTANTS.tolist(), 1):
+        words = _next_round_key(builder, words, round_constant)
+        x86.store(builder, words, round_keys, i)
 
 
 def _next_round_key(
@@ -101,21 +95,15 @@ def _next_round_key(
 def _encrypt(
     _typing: Context, round_keys: types.Type, first: types.Type, identifiers: types.Type
 ) -> Emitter:
-    def emit(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        arguments: Sequence[ir.Value],
-    ) -> ir.Value:
-        (keys_kind, _, out_kind), (keys, start, out) = signature.args, arguments
-        source = x86.address(context, builder, keys_kind, keys)
-        base = x86.address(context, builder, out_kind, out)
-        registers = _encrypted(builder, _round_keys(builder, source), start)
-        for n, register in enumerate(registers):
-            x86.store(builder, register, base, n * _WIDTH)
-        return context.get_dummy_value()
+    return x86.procedure(_write_encryption, round_keys, first, identifiers)
 
-    return types.void(round_keys, first, identifiers), emit
+
+def _write_encryption(
+    builder: ir.IRBuilder, round_keys: ir.Value, first: ir.Value, identifiers: ir.Value
+) -> None:
+    registers = _encrypted(builder, _round_keys(builder, round_keys), first)
+    for n, register in enumerate(registers):
+        x86.store(builder, register, identifiers, n * _WIDTH)
 
 
 def _encrypted(

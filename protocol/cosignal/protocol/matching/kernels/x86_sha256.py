@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.core.base import BaseContext
-from numba.core.typing import Context, Signature
+from numba.core.typing import Context
 
 from cosignal.protocol.matching.kernels import x86
 from cosignal.protocol.matching.kernels.compiling import Emitter, instructions, part
@@ -42,23 +41,18 @@ def compress(states: _Words, blocks: _Words) -> None:
 
 @instructions
 def _compress(_typing: Context, states: types.Type, blocks: types.Type) -> Emitter:
-    def emit(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        arguments: Sequence[ir.Value],
-    ) -> ir.Value:
-        pairs = zip(signature.args, arguments, strict=True)
-        memory, message = (x86.address(context, builder, *pair) for pair in pairs)
-        lanes = [_Lane(builder, memory, message, lane) for lane in range(LANES)]
-        for step in range(_STEPS):
-            for lane in lanes:
-                lane.four_rounds(step)
-        for lane in lanes:
-            lane.finish()
-        return context.get_dummy_value()
+    return x86.procedure(_write_compression, states, blocks)
 
-    return types.void(states, blocks), emit
+
+def _write_compression(
+    builder: ir.IRBuilder, states: ir.Value, blocks: ir.Value
+) -> None:
+    lanes = [_Lane(builder, states, blocks, lane) for lane in range(LANES)]
+    for step in range(_STEPS):
+        for lane in lanes:
+            lane.four_rounds(step)
+    for lane in lanes:
+        lane.finish()
 
 
 class _Lane:
