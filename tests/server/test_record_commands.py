@@ -21,6 +21,8 @@ from tests.server.authorities import NETWORK, Authorities, authorities, some_key
 from tests.server.test_chain_commands import run
 from tests.strategies import DAY
 
+CHANGE = ("--set", "alert-day-score=1200")
+
 _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:.*\n", re.MULTILINE)
 
 
@@ -30,6 +32,10 @@ def read(name: str) -> str:
 
 def write(name: str, text: str) -> None:
     Path(name).write_text(text)
+
+
+def exists(name: str) -> bool:
+    return Path(name).exists()
 
 
 def rename(old: str, new: str) -> None:
@@ -130,10 +136,20 @@ async def test_the_next_draft_begins_with_what_is_in_force(shell: Shell) -> None
     assert "days-since-exposure 7\n" in read("b")
 
 
+async def test_a_draft_that_changes_nothing_is_not_written(shell: Shell) -> None:
+    for change in ((), ("--set", "alert-day-score=900")):
+        code, _, errors = await shell.reading("draft", "configuration", "x", *change)
+        assert (code, "expected a change to configuration version 1" in errors) == (
+            2,
+            True,
+        )
+        assert not exists("x")
+
+
 async def test_a_record_that_too_few_signed_is_refused_with_the_number(
     shell: Shell,
 ) -> None:
-    await shell.reading("draft", "configuration", "next")
+    await shell.reading("draft", "configuration", "next", *CHANGE)
     code, _, errors = await shell.reading("submit", "next")
     assert code == 2
     assert "expected a signed record, got a draft" in errors
@@ -161,7 +177,7 @@ async def test_a_draft_that_another_one_overtook_is_refused(shell: Shell) -> Non
 
 
 async def test_copies_signed_by_mail_are_merged_and_submitted(shell: Shell) -> None:
-    await shell.reading("draft", "configuration", "next")
+    await shell.reading("draft", "configuration", "next", *CHANGE)
     for number in (2, 3, 4):
         write(f"copy-{number}", read("next"))
         await shell.sign(f"copy-{number}", number)
@@ -223,7 +239,8 @@ async def test_a_policy_is_changed_by_its_members(shell: Shell) -> None:
         ),
         ("attenuation-weights=1,2", "attenuation_weights: expected 4 values, got 2"),
         ("attenuation-thresholds=3,2,1", "attenuation_thresholds: expected ascending"),
-        ("minimum-window-score=1,2", "minimum-window-score: expected one number"),
+        ("minimum-window-score=1,2", "minimum_window_score: expected one number"),
+        ("alert-day-score=1,2", "alert_day_score: expected one number, got 2"),
         (
             "report-type-when-missing=5",
             "report_type_when_missing: expected a type that",
@@ -248,6 +265,22 @@ def test_a_parameter_that_no_phone_could_weigh_by_is_refused_by_its_name(
     assert code == 2
     assert problem in errors
     assert "\n  " in errors  # what to do
+    assert not Path("x").exists()
+
+
+def test_a_parameter_is_set_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draft = ("record", "draft", "configuration", "x", "--network", NETWORK)
+    twice = ("--set", "alert-day-score=9", "--set", "alert_day_score=8")
+
+    code, _, errors = run(capsys, monkeypatch, *draft, *twice)
+
+    assert (code, "alert_day_score: expected each parameter once" in errors) == (
+        2,
+        True,
+    )
     assert not Path("x").exists()
 
 
@@ -297,10 +330,10 @@ async def test_founders_sign_the_first_configuration_before_any_node_runs(
 
 
 async def test_what_is_no_record_is_neither_signed_nor_sent(shell: Shell) -> None:
-    await shell.reading("draft", "configuration", "next")
+    await shell.reading("draft", "configuration", "next", *CHANGE)
     text = read("next")
     wrong = {
-        "harsher": text.replace("alert-day-score 900", "alert-day-score 0"),
+        "harsher": text.replace("alert-day-score 1200", "alert-day-score 0"),
         "longer": text + "sneaky-line 1\n",
         "unknown": text.replace("cosignal/configuration/v1", "cosignal/coffee/v1"),
     }

@@ -79,6 +79,12 @@ def configuration(
     if before is None:
         before = ConfigurationRecord(network, 0, ExposureConfiguration())
     chosen = read_parameters(before.parameters, parameters, change or ())
+    if before.version and chosen == before.parameters:
+        raise RefusedError(
+            f"draft: expected a change to configuration version {before.version}, "
+            "got none",
+            advice="Name what shall differ with --set or --parameters.",
+        )
     record = replace(before, version=before.version + 1, parameters=chosen)
     _write(file, record, as_json=as_json)
 
