@@ -23,7 +23,7 @@ from pathlib import Path
 _MODE = 0o666  # less what the umask takes
 
 
-def write_temporary(path: Path, data: bytes) -> None:
+def write_temporary(path: Path, data: bytes, mode: int = _MODE) -> None:
     """Make a file under a name that is to be renamed, and sync it.
 
     A crash leaves it cut short or whole, under that name.
@@ -31,9 +31,10 @@ def write_temporary(path: Path, data: bytes) -> None:
     Args:
         path: Whatever is there is removed.
         data: Its bytes.
+        mode: Who may use it, less what the umask takes.
     """
     path.unlink(missing_ok=True)
-    _write_new(path, data)
+    _write_new(path, data, mode)
 
 
 def sync_folder(folder: Path) -> None:
@@ -77,9 +78,10 @@ def replace_file(path: Path, data: bytes) -> None:
     """
     target = path.resolve(strict=True)
     temporary = target.with_name(f".{target.name}.tmp")
-    write_temporary(temporary, data)
+    mode = target.stat().st_mode & 0o7777
+    write_temporary(temporary, data, mode)
     try:
-        temporary.chmod(target.stat().st_mode & 0o7777)
+        temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -105,9 +107,9 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes, mode: int = _MODE) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(path, flags, _MODE)
+    handle = os.open(path, flags, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

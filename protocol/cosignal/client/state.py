@@ -217,6 +217,10 @@ def parse_state(data: bytes, pinned: Policy) -> State:
         raise MalformedError(
             "state: configurations: expected the one in force", advice=_ADVICE
         )
+    if bool(file.policies) != (chain.policy is not None):
+        raise MalformedError(
+            "state: policies: expected the one in force", advice=_ADVICE
+        )
     if file.live[0] not in state.shards:
         raise MalformedError("state: live: expected one of its shards", advice=_ADVICE)
     return state
