@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosignal.client.exposures import MATCHES_PATH, Exposure, find_exposures
-from cosignal.client.sightings import encode_sightings, parse_sightings
+from cosignal.client.sightings import (
+    MAX_INTERVAL,
+    encode_sightings,
+    parse_sightings,
+)
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, Infectiousness, ReportType
 from cosignal.protocol.errors import MalformedError
 from cosignal.protocol.identifiers import (
@@ -141,7 +145,19 @@ async def test_a_damaged_file_of_matches_is_refused_by_name(tmp_path: Path) -> N
         await exposures(tmp_path, network, heard((keys[0], 3)))
 
 
-@given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 2**32))))
+HEARD = st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, MAX_INTERVAL))
+
+
+@pytest.mark.parametrize("interval", [MAX_INTERVAL + 1, 1_764_079_200])
+def test_seconds_in_the_place_of_an_interval_are_refused(interval: int) -> None:
+    data = encode_sightings([(bytes(16), 5), (bytes(16), interval)])
+
+    with pytest.raises(MalformedError, match="line 2: expected an interval") as caught:
+        parse_sightings(data)
+    assert "divided by 600" in caught.value.advice
+
+
+@given(st.lists(HEARD))
 def test_sightings_survive_the_file(lines: list[tuple[bytes, int]]) -> None:
     found = parse_sightings(b"# heard\n\n" + encode_sightings(lines))
 

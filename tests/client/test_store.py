@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from cosignal.client.state import (
     start_state,
 )
 from cosignal.client.store import MAX_KEPT, STATE_PATH, Store
-from cosignal.protocol.errors import FatalError, MalformedError, UsageError
+from cosignal.protocol.errors import (
+    FatalError,
+    MalformedError,
+    RefusedError,
+    UsageError,
+)
 from cosignal.protocol.evidence import LOG_EQUIVOCATION, Evidence
 from tests.client.crashes import DyingFolder, PowerCutError
 from tests.client.followers import opened, snapshot, sync
@@ -213,6 +219,25 @@ async def test_lost_entries_stop_the_follower(
 
     with pytest.raises(FatalError, match="entries/000"):
         await sync(tmp_path, network)
+
+
+async def test_another_policy_file_of_the_same_name_does_not_take_the_folder(
+    tmp_path: Path,
+) -> None:
+    network = NetworkInMemory()
+    network.publish()
+    await sync(tmp_path, network)
+    before = snapshot(tmp_path)
+    fewer = replace(network.pinned, quorum=network.pinned.witnesses[0].name)
+    others = (replace(network.pinned, first=bytes(32)), fewer)
+
+    for pinned in others:
+        with pytest.raises(RefusedError, match="this policy file begins") as caught:
+            Store(Folder(tmp_path), pinned)
+        assert "this network's file" in caught.value.advice
+    assert before == snapshot(tmp_path)
+    with opened(tmp_path, network) as store:
+        assert store.state.chain.size == len(network.entries)
 
 
 def test_only_so_many_refused_notes_are_kept(tmp_path: Path) -> None:

@@ -376,6 +376,15 @@ def test_a_dump_of_the_version_without_configurations_is_read() -> None:
             load_chain(json.dumps(dump | other).encode(), SAMPLE.trust)
 
 
+@pytest.mark.parametrize("version", [True, 1.0, 2.0, "2", None, [2]])
+def test_only_a_whole_number_is_the_version_of_a_dump(version: object) -> None:
+    chain = SAMPLE.start().extend(SAMPLE.entries)[0]
+    dump = json.loads(dump_chain(chain)) | {"version": version}
+
+    with pytest.raises(MalformedError, match="expected version 2"):
+        load_chain(json.dumps(dump).encode(), SAMPLE.trust)
+
+
 def test_a_dump_with_another_record_as_configuration_is_malformed() -> None:
     chain = SAMPLE.start().extend(SAMPLE.entries)[0]
     dump = json.loads(dump_chain(chain))

@@ -311,3 +311,13 @@ def test_a_log_key_may_also_cosign_under_its_own_type() -> None:
     )
 
     assert len({key.key_id for key in policy.keys}) == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x00\x01", b"cosignal/policy/v1\nnetwork a\n", b"# comment\n", b"logs\n"],
+)
+def test_a_file_that_is_no_policy_at_all_is_told_from_a_wrong_one(data: bytes) -> None:
+    with pytest.raises(MalformedError, match="log, witness, group or quorum") as caught:
+        parse_policy(data)
+    assert "no policy file" in caught.value.advice

@@ -1,6 +1,7 @@
 """A receipt has one text, and only its authority can have written it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -102,3 +103,21 @@ def test_a_receipt_without_end_is_malformed() -> None:
 def test_random_bytes_are_a_receipt_or_malformed(data: bytes) -> None:
     parses_or_is_malformed(parse_receipt, data)
     parses_or_is_malformed(parse_receipt, b"cosignal/receipt/v1\n" + data)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "problem"),
+    [
+        (replace(RECEIPT, keys=0), "keys: expected 1 or more"),
+        (
+            replace(RECEIPT, by=RECEIPT.time - 1),
+            f"by: expected {RECEIPT.time} or later",
+        ),
+    ],
+    ids=["no key", "a time before its own"],
+)
+def test_a_receipt_that_promises_nothing_is_malformed(
+    receipt: Receipt, problem: str
+) -> None:
+    with pytest.raises(MalformedError, match=problem):
+        verify_receipt(signed(receipt), policy_record())

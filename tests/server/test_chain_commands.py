@@ -232,9 +232,11 @@ def test_keys_match_finds_who_was_heard(
     elsewhere = command.value(*match, "--region", "R3")[1]
 
     (exposure,) = value["exposures"]
+    assert value["sightings"] == len(heard)
+    assert exposure["day"] == exposure["interval"] // 144 * 144
     assert (code, exposure["issuer"], exposure["region"]) == (0, "authority-2", "R2")
     assert exposure["interval"] == key.start + 5
-    assert "1 exposure;" in lines
+    assert "1 exposure among 1 sighting;" in lines
     assert (command.place / "kept" / ".cosignal" / "state.json").exists()
     assert elsewhere["exposures"] == []
 

@@ -234,6 +234,7 @@ def test_packing_the_same_bytes_gives_the_same_bytes() -> None:
     assert once is not None
     assert once == again
     assert bytes(4) == once.data[4:8]  # no time in it
+    assert f"{file.tag}-gzip" == once.tag
     assert file.data == gzip.decompress(once.data)
 
 
@@ -261,6 +262,18 @@ async def test_many_readers_at_once_have_a_file_packed_once() -> None:
 
     assert files.packed == 1
     assert {later} == set(copies)
+
+
+async def test_readers_of_many_files_leave_the_threads_to_the_disk() -> None:
+    files = Counted(1 << 20)
+
+    async with files._turn:
+        waiting = [asyncio.create_task(files.of(text(seed))) for seed in range(200)]
+        # All of them would have a thread by now, and this one none.
+        assert await asyncio.to_thread(int) == 0
+        assert not any(task.done() for task in waiting)
+
+    assert len(set(await asyncio.gather(*waiting))) == 200
 
 
 async def test_that_packing_does_not_pay_is_remembered() -> None:

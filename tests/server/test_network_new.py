@@ -1,16 +1,20 @@
 """A new network is complete, private and consistent."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cosignal.protocol.errors import RefusedError, UsageError
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
+from cosignal.protocol.keys import ALG_ED25519, SignerKey
 from cosignal.protocol.policy import parse_policy
 from cosignal.protocol.record_kinds import ConfigurationRecord, PolicyRecord
-from cosignal.protocol.records import parse_record, verify_record
+from cosignal.protocol.records import parse_record, sign_record, verify_record
 from cosignal.server.config import load_config
-from cosignal.server.keyring import load_keyring, load_trust
+from cosignal.server.keyring import load_issuer, load_keyring, load_trust
+from cosignal.server.known_policies import newest_policy
 from cosignal.server.network import NetworkPlan, write_network
 from tests.strategies import counted_entropy
 
@@ -154,3 +158,78 @@ def test_a_genesis_that_nobody_signed_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RefusedError, match=r"node\.genesis"):
         load_trust(load_config(ours))
+
+
+def later_policy(configs: list[Path]) -> tuple[PolicyRecord, bytes]:
+    """Policy 2, which gives authority-1 the key of bytes that count from 0."""
+    trust = load_trust(load_config(configs[0]))
+    first = trust.record.issuers[0]
+    key = SignerKey(first.key.name, ALG_ED25519, bytes(range(32)))
+    issuers = (replace(first, key=key.verifier), *trust.record.issuers[1:])
+    record = replace(trust.record, version=2, issuers=issuers)
+    signers = [load_issuer(load_config(path)) for path in configs]
+    return record, sign_record(record, *signers[1:])
+
+
+def test_a_key_of_a_later_policy_needs_that_policy(tmp_path: Path) -> None:
+    configs = write_network(tmp_path / "network", PLAN, counted_entropy())
+    _, data = later_policy(configs)
+    (tmp_path / "policy-2").write_bytes(data)
+    key = SignerKey(
+        load_issuer(load_config(configs[0])).name, ALG_ED25519, bytes(range(32))
+    )
+    old = (configs[0].parent / "keys" / "issuer.key").read_bytes()
+    (configs[0].parent / "keys" / "issuer.key").write_text(key.encode())
+    with pytest.raises(RefusedError, match=r"keys\.issuer"):
+        load_keyring(load_config(configs[0]), load_trust(load_config(configs[0])))
+
+    text = configs[0].read_text()
+    line = 'later_policies = ["../../policy-2"]\n[keys]'
+    configs[0].write_text(text.replace("[keys]", line))
+    config = load_config(configs[0])
+
+    assert load_keyring(config, load_trust(config)).issuer == key
+    (configs[0].parent / "keys" / "issuer.key").write_bytes(old)
+    with pytest.raises(RefusedError, match=r"keys\.issuer"):
+        load_keyring(config, load_trust(config))
+
+
+def test_a_later_policy_that_does_not_follow_is_refused_by_its_file(
+    tmp_path: Path,
+) -> None:
+    configs = write_network(tmp_path / "network", PLAN, counted_entropy())
+    config = load_config(configs[0])
+    record, _ = later_policy(configs)
+    signers = [load_issuer(load_config(path)) for path in configs]
+    path = tmp_path / "later"
+    node = msgspec.structs.replace(config.node, later_policies=(path,))
+    config = msgspec.structs.replace(config, node=node)
+    parameters = ConfigurationRecord(record.network, 2, ExposureConfiguration())
+    wrong = [
+        b"nonsense",
+        sign_record(record, *signers[2:]),
+        sign_record(replace(record, version=3), *signers[1:]),
+        sign_record(parameters, *signers),
+        (tmp_path / "network" / "genesis").read_bytes(),
+    ]
+    for data in wrong:
+        path.write_bytes(data)
+        with pytest.raises(RefusedError, match=r"node\.later_policies: later: "):
+            load_keyring(config, load_trust(config))
+
+
+def test_the_public_folder_gives_a_key_only_as_far_as_it_verifies(
+    tmp_path: Path,
+) -> None:
+    configs = write_network(tmp_path / "network", PLAN, counted_entropy())
+    config = load_config(configs[0])
+    record, data = later_policy(configs)
+    folder = config.node.data / "public" / "chain" / "policy"
+    folder.mkdir(parents=True)
+    first = load_trust(config).record
+
+    (folder / "2").write_bytes(data.replace(b"minimum 50", b"minimum 51"))
+    assert newest_policy(config, first) == first
+    (folder / "2").write_bytes(data)
+    (folder / "3").write_bytes(b"junk")
+    assert newest_policy(config, first) == record

@@ -57,6 +57,24 @@ async def test_the_first_entry_is_the_genesis_policy(node: Authorities) -> None:
     assert verified[0].record_bytes == (node.folder / "genesis").read_bytes()
 
 
+async def test_a_log_begins_at_once_whoever_brings_its_first_record(
+    tmp_path: Path,
+) -> None:
+    async with authorities(tmp_path, 4) as network:
+        # It waits for a quorum of the others, and so for this test.
+        await network.start(1)
+        sequencer = sequencer_of(network)
+        heads = []
+        sequencer.ready.set()
+        with pytest.raises(UnavailableError, match="a log that has begun"):
+            await sequencer.submit((network.folder / "genesis").read_bytes(), b"")
+        while sequencer.log.size < 2:
+            heads.append(sequencer.log.size)
+            await asyncio.sleep(0)
+
+    assert {0} == set(heads)
+
+
 async def test_the_same_record_gets_the_same_place(node: Authorities) -> None:
     sequencer = sequencer_of(node)
     record, body = make_block(node, some_keys(10))

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+from cosignal.client.atomic_files import sync_folder, write_temporary
 from cosignal.protocol.errors import RefusedError
 
 PRIVATE = ".cosignal"
@@ -198,10 +199,7 @@ class Folder:
 
     def _write(self, target: Path, data: bytes) -> Path:
         temporary = target.with_name(f".{target.name}.{next(self._names)}{_TEMPORARY}")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_temporary(temporary, data)
         return temporary
 
     def _rename(self, temporary: Path, target: Path) -> None:
@@ -211,11 +209,7 @@ class Folder:
         target.unlink()
 
     def _sync(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)
 
 
 def _stray(path: Path) -> bool:

@@ -4,6 +4,8 @@ What this module guarantees:
 
 * One line a sighting: identifier in hexadecimal, a space, interval in which it was
   heard. Blank lines and lines that begin with `#` say nothing.
+* An interval that nobody living has heard anything in is refused: it would match
+  nothing, silently.
 * What `encode_sightings` writes, `parse_sightings` reads back.
 """
 
@@ -15,6 +17,9 @@ from cosignal.protocol.encoding import parse_decimal
 from cosignal.protocol.errors import MalformedError
 from cosignal.protocol.identifiers import RPI_BYTES
 from cosignal.protocol.matching import Sightings
+
+#: In the year 2160. Unix seconds, which people write by mistake, are far above.
+MAX_INTERVAL = 10_000_000
 
 
 def encode_sightings(sightings: Iterable[tuple[bytes, int]]) -> bytes:
@@ -62,4 +67,11 @@ def _parse_line(line: str, number: int) -> tuple[bytes, int]:
         raise MalformedError(
             f"sightings: line {number}: expected 32 hexadecimal digits and an interval"
         )
-    return identifier, parse_decimal(words[1], f"sightings: line {number}")
+    interval = parse_decimal(words[1], f"sightings: line {number}")
+    if interval > MAX_INTERVAL:
+        raise MalformedError(
+            f"sightings: line {number}: expected an interval up to {MAX_INTERVAL}, got "
+            f"{interval}",
+            advice="An interval is Unix seconds divided by 600, rounded down.",
+        )
+    return identifier, interval

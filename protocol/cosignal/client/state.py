@@ -3,7 +3,8 @@
 What this module guarantees:
 
 * `parse_state(encode_state(state), pinned)` is the same state.
-* A state of another network, or one that was cut short, is refused.
+* A state of another network, of another one of the same name, or one that was cut
+  short, is refused.
 * A state of version 1 is read as well; see `chain_state`.
 * The pinned policy is never read from the file, so whoever can write the folder cannot
   change whom the follower trusts first.
@@ -20,11 +21,14 @@ from cosignal.protocol.chain import FIRST_SHARD, Chain
 from cosignal.protocol.chain_state import dump_chain, load_chain
 from cosignal.protocol.errors import MalformedError, RefusedError, UsageError
 from cosignal.protocol.policy import Policy
+from cosignal.protocol.records import PolicyRecord, parse_record
 
 STATE_VERSION = 2
 _WITHOUT_CONFIGURATIONS = 1
 
-_ADVICE = "Delete the folder and sync again; nothing in it is irreplaceable."
+_ADVICE = (
+    "Delete the folder or file and sync again; nothing of the chain is irreplaceable."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ def parse_state(data: bytes, pinned: Policy) -> State:
 
     Raises:
         MalformedError: Not a state of this version or the one before.
-        RefusedError: The state of another network.
+        RefusedError: The state of another network, by its name or by its first policy.
     """
     try:
         file = msgspec.json.decode(data, type=_File)
@@ -194,15 +198,17 @@ def parse_state(data: bytes, pinned: Policy) -> State:
     if chain.network != network_of(pinned):
         raise RefusedError(
             f"state: expected network {network_of(pinned)}, got {chain.network}",
-            advice="Use one folder for each network.",
+            advice="Use one folder or file for each network.",
         )
+    policies = _adopted(file.policies)
+    _check_first(policies, pinned)
     state = State(
         chain,
         file.note,
         ended=tuple(
             EndedShard(item.shard, item.size, item.note) for item in file.ended
         ),
-        policies=_adopted(file.policies),
+        policies=policies,
         configurations=_adopted(file.configurations),
         revoked=frozenset(file.revoked),
         live=file.live,
@@ -211,9 +217,29 @@ def parse_state(data: bytes, pinned: Policy) -> State:
         raise MalformedError(
             "state: configurations: expected the one in force", advice=_ADVICE
         )
+    if bool(file.policies) != (chain.policy is not None):
+        raise MalformedError(
+            "state: policies: expected the one in force", advice=_ADVICE
+        )
     if file.live[0] not in state.shards:
         raise MalformedError("state: live: expected one of its shards", advice=_ADVICE)
     return state
+
+
+def _check_first(policies: tuple[AdoptedRecord, ...], pinned: Policy) -> None:
+    """Refuse a chain that another policy file of the same network's name begins."""
+    if not policies:
+        return
+    try:
+        first = parse_record(policies[0].record).record
+    except MalformedError as error:
+        raise MalformedError(f"state: policies: {error}", advice=_ADVICE) from None
+    if not isinstance(first, PolicyRecord) or not first.begins(pinned):
+        raise RefusedError(
+            "state: expected the chain that this policy file begins, got another",
+            advice="Check that the policy is this network's file. "
+            "Use one folder or file for each network.",
+        )
 
 
 def _written(items: Iterable[AdoptedRecord]) -> list[_Adopted]:

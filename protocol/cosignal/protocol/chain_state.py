@@ -77,13 +77,8 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
     """
     try:
         state = json.loads(data)
-        if state["version"] == _WITHOUT_CONFIGURATION:
+        if _version(state["version"]) == _WITHOUT_CONFIGURATION:
             state["configuration"] = None
-        elif state["version"] != STATE_VERSION:
-            raise MalformedError(
-                f"chain state: expected version {STATE_VERSION}, "
-                f"got {state['version']!r}"
-            )
         return Chain(
             network=str(state["network"]),
             shard=str(state["shard"]),
@@ -106,6 +101,16 @@ def load_chain(data: bytes, pinned: Policy) -> Chain:
             f"chain state: expected a dump, got something else ({error!r})",
             advice="Delete the state and sync again.",
         ) from None
+
+
+def _version(value: object) -> int:
+    # Python holds that true is 1 and 2.0 is 2; nobody wrote such a version.
+    if type(value) is not int or value not in (STATE_VERSION, _WITHOUT_CONFIGURATION):
+        raise MalformedError(
+            f"chain state: expected version {STATE_VERSION}, got {value!r}",
+            advice="Delete the state and sync again.",
+        )
+    return value
 
 
 def _load_record(kind: type[R], text: str | None, name: str) -> R | None:

@@ -37,6 +37,7 @@ NO_QUORUM = "none"
 FIRST_POLICY = "# cosignal first-policy"
 
 _BLANKS = re.compile(rb"[ \t]+")
+_LINE = re.compile(rb"^[ \t]*(?:log|witness|group|quorum)(?:[ \t]|$)", re.MULTILINE)
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -206,6 +207,11 @@ def parse_policy(data: bytes) -> Policy:
     Raises:
         MalformedError: A line breaks the grammar; the message says which.
     """
+    if not _LINE.search(data):
+        raise MalformedError(
+            "policy: expected a line of log, witness, group or quorum, got none",
+            advice="This is no policy file; pin the one that the network published.",
+        )
     if _FORBIDDEN.search(data):
         raise MalformedError("policy: expected no control character but tab, newline")
     if not data.endswith(b"\n"):

@@ -3,6 +3,7 @@
 What this module guarantees:
 
 * One receipt, one text: parsing writes the text again and compares.
+* It promises something: at least one key, at a time that comes after its own.
 * A receipt names no key: whoever finds it learns nothing, its owner can prove
   everything.
 
@@ -76,7 +77,8 @@ def parse_receipt(data: bytes) -> Receipt:
         What it promises.
 
     Raises:
-        MalformedError: Not a note, or not the one text of a receipt.
+        MalformedError: Not a note, not the one text of a receipt, or it promises
+            nothing.
     """
     if len(data) > MAX_RECEIPT:
         raise MalformedError(
@@ -97,6 +99,12 @@ def parse_receipt(data: bytes) -> Receipt:
     )
     if receipt.text() != text:
         raise MalformedError("receipt: expected its canonical text")
+    if receipt.keys < 1:
+        raise MalformedError("receipt: keys: expected 1 or more, got 0")
+    if receipt.by < receipt.time:
+        raise MalformedError(
+            f"receipt: by: expected {receipt.time} or later, got {receipt.by}"
+        )
     return receipt
 
 

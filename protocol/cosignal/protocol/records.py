@@ -135,7 +135,8 @@ def parse_record_text(text: str) -> Record:
     parse = _PARSERS.get(tag)
     if parse is None:
         raise MalformedError(
-            f"record: expected one of {', '.join(_PARSERS)}, got {tag[:40]!r}"
+            # Not what it is: a file of keys given by mistake must not be shown.
+            f"record: expected one of {', '.join(_PARSERS)} on the first line"
         )
     record = parse(_Lines(text))
     if record.text() != text:

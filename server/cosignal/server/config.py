@@ -57,6 +57,10 @@ class Node(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     #: Only the node that sequences needs it, to order it once, after the genesis. It
     #: is checked against `genesis`; who can write it can withhold it.
     configuration: Path | None = None
+    #: Files of the policy records after the first, oldest first. Default none. Only
+    #: a node needs them whose keys stand in a later policy and whose data folder does
+    #: not hold it. Each is checked against the one before.
+    later_policies: tuple[Path, ...] = ()
     #: Address and port to listen on. Default loopback only. Opening it further shows
     #: the issuing API to that network.
     listen: Listen = "127.0.0.1:8081"
@@ -287,6 +291,8 @@ def _absolute(section: S, folder: Path) -> S:
         value = getattr(section, name)
         if isinstance(value, Path):
             changes[name] = folder / value
+        elif isinstance(value, tuple) and all(isinstance(item, Path) for item in value):
+            changes[name] = tuple(folder / item for item in value)
         elif isinstance(value, _Section):
             changes[name] = _absolute(value, folder)
     return msgspec.structs.replace(section, **changes)
@@ -305,6 +311,8 @@ def _check_files(config: Config) -> None:
     _check_file(config.node.genesis, "node.genesis")
     if config.node.configuration is not None:
         _check_file(config.node.configuration, "node.configuration")
+    for path in config.node.later_policies:
+        _check_file(path, "node.later_policies")
 
 
 def _check_file(path: Path, field: str) -> None:

@@ -9,7 +9,7 @@ What this module guarantees:
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +21,7 @@ from cosignal.protocol.policy import Policy, parse_policy
 from cosignal.protocol.record_kinds import ConfigurationRecord, PolicyRecord
 from cosignal.protocol.records import parse_record, verify_record
 from cosignal.server.config import Config, read_secret
+from cosignal.server.known_policies import newest_policy
 
 CODES_KEY_BYTES = 32
 
@@ -74,6 +75,17 @@ def load_trust(config: Config) -> Trust:
     Raises:
         RefusedError: A file is malformed, unsigned, or of another network.
     """
+    founding = load_founding(config)
+    configuration = _first_configuration(config, founding.record)
+    return replace(founding, configuration=configuration)
+
+
+def load_founding(config: Config) -> Trust:
+    """Read the pinned policy and the policy record that it stands for, alone.
+
+    Raises:
+        RefusedError: A file is malformed, unsigned, or of another network.
+    """
     genesis = config.node.genesis.read_bytes()
     try:
         policy = parse_policy(config.node.policy.read_bytes())
@@ -90,7 +102,7 @@ def load_trust(config: Config) -> Trust:
         )
     _match("node.genesis: network", config.node.network, record.network)
     _match("node.genesis: policy", policy, record.trust)
-    return Trust(policy, genesis, record, _first_configuration(config, record))
+    return Trust(policy, genesis, record)
 
 
 def load_keyring(config: Config, trust: Trust) -> Keyring:
@@ -105,19 +117,21 @@ def load_keyring(config: Config, trust: Trust) -> Keyring:
 
     Raises:
         RefusedError: A key is missing, malformed, readable by others, or not the one
-            that the policy names for this authority.
+            that the newest policy known here names for this authority.
     """
     name = config.node.name
     issuer = load_issuer(config)
     cosigner = _signer(config.keys.cosigner, "keys.cosigner")
     log = _signer(config.keys.log, "keys.log") if config.keys.log else None
-    member = trust.record.issuer(name)
+    policy = newest_policy(config, trust.record)
+    member = policy.issuer(name)
     _match("keys.issuer", member and member.key, issuer.verifier)
-    witnesses = {item.name: item.key for item in trust.policy.witnesses}
+    witnesses = {item.name: item.key for item in policy.trust.witnesses}
     _match("keys.cosigner", witnesses.get(name), cosigner.verifier)
     if log is not None:
-        logs = {item.key.name: item.key for item in trust.policy.logs}
-        _match("keys.log", logs.get(log.name), log.verifier)
+        logs = policy.trust.logs_of(log.name)
+        named = log.verifier if log.verifier in [item.key for item in logs] else None
+        _match("keys.log", named, log.verifier)
     return Keyring(issuer, cosigner, log, _certificate_key(config), _codes_key(config))
 
 
@@ -192,7 +206,8 @@ def _match(field_name: str, expected: object, got: object) -> None:
         raise RefusedError(
             f"{field_name}: expected what the network's policy says, got another",
             advice="Check that node.name, node.network, the policy and the key files "
-            "come from one network and belong to this authority.",
+            "come from one network and belong to this authority; for a key that only a "
+            "later policy names, set node.later_policies.",
         )
 
 

@@ -4,35 +4,34 @@ What this module guarantees:
 
 * A file holds the text of one record that this version understands, and the signatures
   given so far; without any it is the text alone.
-* A signature is added once for each key, and none is lost. One by a known key that does
-  not verify is refused before another one is added.
-* A file is replaced whole or not at all.
+* A signature is kept when it verifies by a key that counts, each once; the rest is put
+  aside and named, for one line too many makes a record worthless to all.
+* What is given back can be read again.
 
-Whether enough have signed is for the chain to say.
+Whose signatures count is for `in_force` to say, whether enough have signed for the
+chain.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from cosignal.protocol.errors import MalformedError, RefusedError
+from cosignal.protocol.errors import CosignalError, MalformedError, RefusedError
 from cosignal.protocol.notes import (
     Note,
+    NoteSignature,
     SignerKey,
+    VerifierKey,
     sign_note,
-    verified_signatures,
 )
 from cosignal.protocol.records import (
     MAX_RECORD,
-    BlockRecord,
-    Issuer,
-    PolicyRecord,
     Record,
     RevocationRecord,
     parse_record,
     parse_record_text,
 )
+from cosignal.server.in_force import InForce
+from cosignal.server.printing import printable
 
 _SIGNATURES = "\n\n\N{EM DASH} ".encode()
 
@@ -44,10 +43,12 @@ class RecordFile:
     Attributes:
         record: What it says.
         note: Its text, and any number of signatures.
+        dropped: Names on lines that did not count, and are in the note no more.
     """
 
     record: Record
     note: Note
+    dropped: tuple[str, ...] = ()
 
     @property
     def signers(self) -> list[str]:
@@ -90,106 +91,138 @@ def parse_record_file(data: bytes) -> RecordFile:
     return draft_of(parse_record_text(text))
 
 
-def sign(
-    file: RecordFile, authority: str, signer: SignerKey, policy: PolicyRecord
-) -> RecordFile:
-    """Add an authority's signature; the same file where it has signed already.
+def without_strangers(file: RecordFile, in_force: InForce) -> RecordFile:
+    """Keep the signatures that count, each once; put aside what others added.
 
     Args:
-        file: What to sign.
-        authority: Whose signature.
-        signer: Its issuing key.
-        policy: Whose members' signatures are checked, beside those that a policy
-            record names itself.
+        file: Lines by anybody.
+        in_force: Whose signatures count.
+
+    Returns:
+        The file with one verified line for each key that counts, and in `dropped` who
+        claims to have written the rest.
+    """
+    known = {
+        (item.key.name, item.key.key_id): item.key
+        for item in in_force.counting(file.record)
+    }
+    kept = dict[VerifierKey, NoteSignature]()
+    dropped = dict.fromkeys(file.dropped)
+    for line in dict.fromkeys(file.note.signatures):
+        key = known.get((line.name, line.key_id))
+        if key is not None and _verifies(key, file.note.text, line):
+            kept.setdefault(key, line)
+        else:
+            dropped[line.name] = None
+    note = Note(file.note.text, tuple(kept.values()))
+    return replace(file, note=note, dropped=tuple(dropped))
+
+
+def check_may_sign(
+    record: Record, authority: str, signer: VerifierKey, in_force: InForce
+) -> None:
+    """Refuse what an authority may not sign, or what would be worth nothing.
+
+    Args:
+        record: What is to be signed.
+        authority: Who would sign it.
+        signer: With its issuing key.
+        in_force: What the record would follow on.
+
+    Raises:
+        RefusedError: It does not follow on what is in force, cannot be shown as it is,
+            is not this authority's to sign, or the key is not one that counts.
+    """
+    in_force.check_follows(record)
+    _check_readable(record)
+    if isinstance(record, RevocationRecord) and record.issuer != authority:
+        raise RefusedError(
+            f"issuer: expected this node's authority {authority}, got {record.issuer}",
+            advice="Only the authority that issued a block can revoke it.",
+        )
+    # A signature that nobody asked for would make the record worthless to all.
+    counting = {(item.name, item.key) for item in in_force.counting(record)}
+    if (authority, signer) not in counting:
+        raise RefusedError(
+            f"keys.issuer: expected the key that policy {in_force.policy.version} "
+            f"names for {authority}, got another",
+            advice="Check node.name and the key file. Who is no member of the policy "
+            "in force signs nothing but a policy that takes it in.",
+        )
+
+
+def sign(file: RecordFile, signer: SignerKey) -> RecordFile:
+    """Add a signature; the same file where this key has signed already.
+
+    Args:
+        file: From `without_strangers`.
+        signer: An issuing key that `check_may_sign` accepts.
 
     Returns:
         The file with one more signature.
 
     Raises:
-        RefusedError: It is of another network, not this authority's to sign, or the key
-            is not the one that the policy names.
-        SignatureInvalidError: A member's signature in it does not verify.
+        RefusedError: It would be too long to be read again.
     """
-    _check_may_sign(file.record, authority, policy.network)
-    issuers = _issuers(file.record, policy)
-    # A signature that nobody asked for would make the record worthless to all.
-    if (authority, signer.verifier) not in [(item.name, item.key) for item in issuers]:
-        raise RefusedError(
-            f"keys.issuer: expected the key that the policy names for {authority}, got "
-            "another",
-            advice="Check node.name and the key file.",
-        )
-    keys = {item.key for item in issuers}
-    signed = {key for key, _ in verified_signatures(file.note, keys)}
-    if signer.verifier in signed:
+    mine = (signer.verifier.name, signer.verifier.key_id)
+    if mine in [(line.name, line.key_id) for line in file.note.signatures]:
         return file
     added = sign_note(file.note.text, signer).signatures
-    return replace(file, note=Note(file.note.text, file.note.signatures + added))
+    note = Note(file.note.text, file.note.signatures + added)
+    return _readable_again(replace(file, note=note))
 
 
-def merge(files: Sequence[RecordFile]) -> RecordFile:
+def merge(files: Sequence[RecordFile], in_force: InForce) -> RecordFile:
     """Put the signatures of several copies of one record into one.
 
     Args:
         files: One or more.
+        in_force: Whose signatures count.
 
     Returns:
-        The record with every signature once.
+        The record with every signature that counts once.
 
     Raises:
-        RefusedError: They are not copies of one record, or hold different signatures
-            by one key.
+        RefusedError: They are not copies of one record, or are too long together.
     """
     first = files[0]
-    found = dict[tuple[str, bytes], bytes]()
     for number, item in enumerate(files, start=1):
         if item.note.text != first.note.text:
             raise RefusedError(
                 f"file {number}: expected the same record as in the first, got another",
                 advice="All must have signed the same text, byte for byte.",
             )
-        for line in item.note.signatures:
-            if (
-                found.setdefault((line.name, line.key_id), line.encode())
-                != line.encode()
-            ):
-                raise RefusedError(
-                    f"file {number}: expected one signature by {line.name}, got two",
-                    advice="One of the two is damaged; let its signer sign again.",
-                )
     lines = dict.fromkeys(line for item in files for line in item.note.signatures)
-    return replace(first, note=Note(first.note.text, tuple(lines)))
+    merged = replace(first, note=Note(first.note.text, tuple(lines)))
+    return _readable_again(without_strangers(merged, in_force))
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Give a file new bytes; a crash leaves the old ones or the new ones."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _verifies(key: VerifierKey, text: bytes, line: NoteSignature) -> bool:
+    try:
+        key.verify(text, line.signature)
+    except CosignalError:
+        return False
+    return True
 
 
-def _issuers(record: Record, policy: PolicyRecord) -> tuple[Issuer, ...]:
-    """Members, and those whom a policy record would make members."""
-    own = record.issuers if isinstance(record, PolicyRecord) else ()
-    return (*policy.issuers, *own)
-
-
-def _check_may_sign(record: Record, authority: str, network: str) -> None:
-    if record.network != network:
+def _readable_again(file: RecordFile) -> RecordFile:
+    """Refuse a file that no command would read."""
+    try:
+        parse_record_file(file.encode())
+    except MalformedError as error:
         raise RefusedError(
-            f"record: expected one of network {network}, got {record.network}",
-            advice="Sign with the configuration of a node of that network.",
-        )
-    if isinstance(record, BlockRecord):
-        raise RefusedError(
-            "record: expected one that people sign, got a block",
-            advice="Blocks are made and signed by nodes, from what was uploaded.",
-        )
-    if isinstance(record, RevocationRecord) and record.issuer != authority:
-        raise RefusedError(
-            f"issuer: expected this node's authority {authority}, got {record.issuer}",
-            advice="Only the authority that issued a block can revoke it.",
-        )
+            f"record: with this signature it could not be read again: {error}",
+            advice="A quorum's signatures are enough; submit it without more.",
+        ) from error
+    return file
+
+
+def _check_readable(record: Record) -> None:
+    """Refuse text that a terminal would show as something else."""
+    for number, line in enumerate(record.text().split("\n"), start=1):
+        if not line.isprintable():
+            raise RefusedError(
+                f"record: line {number}: expected printable characters only, got "
+                f"{printable(line)}",
+                advice="Remove what cannot be seen; a signer must see what is signed.",
+            )

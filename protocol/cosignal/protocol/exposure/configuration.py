@@ -184,6 +184,8 @@ def _check(
     name: str, value: int | tuple[int, ...], count: int | None, highest: int
 ) -> None:
     values = value if isinstance(value, tuple) else (value,)
+    if count is None and isinstance(value, tuple):
+        raise UsageError(f"{name}: expected one number, got {len(values)}")
     if count is not None and len(values) != count:
         raise UsageError(f"{name}: expected {count} values, got {len(values)}")
     for number in values:

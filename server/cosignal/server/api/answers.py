@@ -2,7 +2,8 @@
 
 What this module guarantees:
 
-* An ETag names exact bytes: a file as it is and its packed copy have different ones.
+* An ETag names a file's exact bytes; its packed copy has the same one with `-gzip`,
+  whatever library packed it.
 * An answer that depends on `Accept-Encoding` says so in `Vary`, a 304 as well.
 * A file is sent whole: a `Range` is not looked at, as RFC 9110 allows.
 

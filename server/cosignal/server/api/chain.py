@@ -12,6 +12,10 @@ What this module guarantees:
 Source: c2sp.org/tlog-tiles, c2sp.org/tlog-proof.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
 from aiohttp import web
 
 from cosignal.client.paths import configuration_path, policy_path
@@ -30,6 +34,7 @@ from cosignal.server.app_keys import CLOCK, LEDGER
 from cosignal.server.intake.refusals import RequestError
 from cosignal.server.ledger.evidence import FOLDER as EVIDENCE
 from cosignal.server.ledger.ledger import Ledger
+from cosignal.server.ledger.policies import Policies
 from cosignal.server.ledger.public_files import PublicFile
 
 _HEX = "[0-9a-f]{64}"
@@ -107,30 +112,68 @@ async def shards(request: web.Request) -> web.Response:
     return await answer(request, PublicFile.of(data), TEXT_UTF8, MOMENT_SECONDS)
 
 
-async def policy(request: web.Request) -> web.Response:
-    """The newest policy record that a published checkpoint holds."""
-    newest = request.app[LEDGER].holdings.policies.newest_policy
-    path = policy_path(newest) if newest else None
-    return await _record(request, path, "policy", immutable=False)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Records of which every version is a file of its own.
 
+    Attributes:
+        name: Also the path's last part.
+        about: What its records say, after the name; may be empty.
+        path: Where a version lies.
+        newest: The newest version that a published checkpoint holds; 0 for none.
+    """
 
-async def policy_version(request: web.Request) -> web.Response:
-    """One version of the policy, as its signers signed it."""
-    path = policy_path(int(request.match_info["version"]))
-    return await _record(request, path, "policy", immutable=True)
+    name: str
+    about: str
+    path: Callable[[int], str]
+    newest: Callable[[Policies], int]
 
+    async def in_force(self, request: web.Request) -> web.Response:
+        """The newest record of the kind that a published checkpoint holds."""
+        newest = self.newest(request.app[LEDGER].holdings.policies)
+        return await self._answer(request, newest, immutable=False)
 
-async def configuration(request: web.Request) -> web.Response:
-    """The newest configuration record that a published checkpoint holds."""
-    newest = request.app[LEDGER].holdings.policies.newest_configuration
-    path = configuration_path(newest) if newest else None
-    return await _record(request, path, "configuration", immutable=False)
+    async def version(self, request: web.Request) -> web.Response:
+        """One version, as its signers signed it."""
+        number = int(request.match_info["version"])
+        return await self._answer(request, number, immutable=True)
 
+    async def _answer(
+        self, request: web.Request, version: int, *, immutable: bool
+    ) -> web.Response:
+        holdings = request.app[LEDGER].holdings
+        file = await holdings.public.read(self.path(version)) if version else None
+        if file is None:
+            raise _absent(
+                self.name,
+                f"GET /chain/{self.name} is the newest; versions count from 1.",
+            )
+        seconds = YEAR_SECONDS if immutable else MOMENT_SECONDS
+        packed = holdings.packed
+        return await answer(
+            request, file, TEXT_UTF8, seconds, immutable=immutable, packed=packed
+        )
 
-async def configuration_version(request: web.Request) -> web.Response:
-    """One version of the configuration, as its signers signed it."""
-    path = configuration_path(int(request.match_info["version"]))
-    return await _record(request, path, "configuration", immutable=True)
+    def routes(self) -> tuple[Route, Route]:
+        """The newest, and one version."""
+        replies = {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED}
+        path = f"/chain/{self.name}"
+        return (
+            Route(
+                "GET",
+                path,
+                self.in_force,
+                f"The {self.name} record in force{self.about}.",
+                replies,
+            ),
+            Route(
+                "GET",
+                f"{path}/{{version:[1-9][0-9]{{0,8}}}}",
+                self.version,
+                f"One version of the {self.name}.",
+                replies,
+            ),
+        )
 
 
 async def evidence_list(request: web.Request) -> web.Response:
@@ -149,20 +192,6 @@ async def evidence(request: web.Request) -> web.Response:
     return await answer(request, file, TEXT_UTF8, YEAR_SECONDS, immutable=True)
 
 
-async def _record(
-    request: web.Request, path: str | None, what: str, *, immutable: bool
-) -> web.Response:
-    holdings = request.app[LEDGER].holdings
-    file = await holdings.public.read(path) if path else None
-    if file is None:
-        raise _absent(what, f"GET /chain/{what} is the newest; versions count from 1.")
-    seconds = YEAR_SECONDS if immutable else MOMENT_SECONDS
-    packed = holdings.packed
-    return await answer(
-        request, file, TEXT_UTF8, seconds, immutable=immutable, packed=packed
-    )
-
-
 def _ledger(request: web.Request) -> Ledger:
     ledger = request.app[LEDGER]
     if request.match_info["shard"] != ledger.shard:
@@ -175,6 +204,14 @@ def _absent(what: str, advice: str) -> RequestError:
 
 
 _UNCHANGED = Reply("the reader has it already", media=None)
+
+_POLICY = _Kind("policy", "", policy_path, attrgetter("newest_policy"))
+_CONFIGURATION = _Kind(
+    "configuration",
+    ": how phones weigh encounters",
+    configuration_path,
+    attrgetter("newest_configuration"),
+)
 
 ROUTES = (
     Route(
@@ -212,34 +249,8 @@ ROUTES = (
         "Names of the shards, newest first.",
         {200: Reply("one name a line", media=TEXT), 304: _UNCHANGED},
     ),
-    Route(
-        "GET",
-        "/chain/policy",
-        policy,
-        "The policy record in force.",
-        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
-    ),
-    Route(
-        "GET",
-        "/chain/policy/{version:[1-9][0-9]{0,8}}",
-        policy_version,
-        "One version of the policy.",
-        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
-    ),
-    Route(
-        "GET",
-        "/chain/configuration",
-        configuration,
-        "The configuration record in force: how phones weigh encounters.",
-        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
-    ),
-    Route(
-        "GET",
-        "/chain/configuration/{version:[1-9][0-9]{0,8}}",
-        configuration_version,
-        "One version of the configuration.",
-        {200: Reply("a signed record", media=TEXT), 304: _UNCHANGED},
-    ),
+    *_POLICY.routes(),
+    *_CONFIGURATION.routes(),
     Route(
         "GET",
         "/chain/evidence/",

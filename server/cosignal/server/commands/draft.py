@@ -4,6 +4,7 @@ What this module guarantees:
 
 * A draft follows on a chain that was verified here: network, version and what it does
   not change come from there, not from memory.
+* It leaves room for the signatures of all who may sign it.
 * A file that exists is never touched.
 
 There is no draft of a seal: nodes do not begin a second shard yet, and one that ended
@@ -16,6 +17,7 @@ from typing import Annotated
 
 import typer
 
+from cosignal.client.atomic_files import create_file
 from cosignal.protocol.errors import MalformedError, RefusedError, UsageError
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.record_kinds import ONSET_CLASS, ONSET_EXACT, REVOCATION_REASONS
@@ -28,7 +30,9 @@ from cosignal.protocol.records import (
 )
 from cosignal.server.commands.chains import reading
 from cosignal.server.commands.parameters import read_parameters
+from cosignal.server.commands.record_options import in_force_on, read_in_force
 from cosignal.server.commands.terminal import Json, PolicyFile, read_policy, say
+from cosignal.server.in_force import InForce, check_room
 from cosignal.server.network import DAY_SECONDS
 from cosignal.server.record_files import draft_of
 
@@ -75,12 +79,21 @@ def configuration(
             advice="--chain says what is in force; only a network that does not run "
             "yet has no chain to read.",
         )
-    before = _in_force(chain, policy, as_json=as_json) if policy else None
-    if before is None:
-        before = ConfigurationRecord(network, 0, ExposureConfiguration())
+    base = read_in_force(chain, policy, (), None, as_json=as_json) if chain else None
+    before = ConfigurationRecord(
+        base.policy.network if base else network, 0, ExposureConfiguration()
+    )
+    if base is not None and base.configuration is not None:
+        before = base.configuration
     chosen = read_parameters(before.parameters, parameters, change or ())
+    if before.version and chosen == before.parameters:
+        raise RefusedError(
+            f"draft: expected a change to configuration version {before.version}, "
+            "got none",
+            advice="Name what shall differ with --set or --parameters.",
+        )
     record = replace(before, version=before.version + 1, parameters=chosen)
-    _write(file, record, as_json=as_json)
+    _write(file, record, base, as_json=as_json)
 
 
 @app.command("revocation")
@@ -106,14 +119,15 @@ def revocation(
             for item in found.store.blocks
             if item.record.commit.hex() == commit.lower()
         ]
-        network = found.chain.network
+        base = in_force_on(found)
     if not blocks:
         raise UsageError(
             "--commit: expected that of a block on the chain that has not expired",
             advice="It is 64 hexadecimal digits, the name of the body's file.",
         )
+    network = base.policy.network
     record = RevocationRecord(network, blocks[0].issuer, blocks[0].commit, reason)
-    _write(file, record, as_json=as_json)
+    _write(file, record, base, as_json=as_json)
 
 
 @app.command("policy")
@@ -142,9 +156,8 @@ def policy_version(
     --policy trial/policy --minimum 100
     """
     with reading(chain, read_policy(policy), as_json=as_json) as found:
-        before = found.chain.policy
-    if before is None:
-        raise UsageError("--chain: expected a chain that has begun, got an empty one")
+        base = in_force_on(found)
+    before = base.policy
     seconds = before.retention
     if retention_days is not None:
         seconds = retention_days * DAY_SECONDS
@@ -157,24 +170,18 @@ def policy_version(
         before.issuers,
         before.trust_text,
     )
-    _write(file, record, as_json=as_json)
+    _write(file, record, base, as_json=as_json)
 
 
-def _in_force(chain: str, policy: Path, *, as_json: bool) -> ConfigurationRecord:
-    """The configuration in force; version 0 of the defaults where there is none."""
-    with reading(chain, read_policy(policy), as_json=as_json) as found:
-        none_yet = ConfigurationRecord(found.chain.network, 0, ExposureConfiguration())
-        return found.chain.configuration or none_yet
-
-
-def _write(file: Path, record: Record, *, as_json: bool) -> None:
+def _write(file: Path, record: Record, base: InForce | None, *, as_json: bool) -> None:
     try:
         parse_record_text(record.text())
     except MalformedError as error:
         raise UsageError(f"draft: {error}", advice=error.advice) from error
+    if base is not None:
+        check_room(record, base.counting(record))
     try:
-        with file.open("xb") as target:
-            target.write(draft_of(record).encode())
+        create_file(file, draft_of(record).encode())
     except FileExistsError as error:
         raise RefusedError(
             f"{file}: expected no such file, got one",

@@ -66,13 +66,15 @@ def match(
         [
             *map(_line, found),
             (
-                f"{count(len(found), 'exposure')}; "
+                f"{count(len(found), 'exposure')} among "
+                f"{count(len(heard.intervals), 'sighting')}; "
                 f"{head.origin} verified to size {head.size}"
             ),
         ],
         {
             "origin": head.origin,
             "size": head.size,
+            "sightings": len(heard.intervals),
             "missing_bodies": len(synced.missing),
             "exposures": [_value(item) for item in found],
         },

@@ -50,7 +50,7 @@ def read_parameters(
     values: dict[str, Any] = {}
     if file is not None:
         values |= _named(_read_toml(file))
-    values |= _named(dict(map(_split, changes)))
+    values |= _named(_each_once(map(_split, changes)))
     try:
         changed = replace(start, **values)
         # Its text is what counts, and reading it gives the numbers their meaning.
@@ -80,6 +80,22 @@ def _split(change: str) -> tuple[str, list[int | str]]:
         )
     words = _SEPARATOR.split(text.strip())
     return name, [int(word) if _is_number(word) else word for word in words]
+
+
+def _each_once(
+    changes: Iterable[tuple[str, list[int | str]]],
+) -> dict[str, list[int | str]]:
+    values: dict[str, list[int | str]] = {}
+    named = set[str]()
+    for name, numbers in changes:
+        if _known(name) in named:
+            raise UsageError(
+                f"--set: {name}: expected each parameter once, got it again",
+                advice="Name all values of a parameter at once, with commas.",
+            )
+        named.add(_known(name))
+        values[name] = numbers
+    return values
 
 
 def _is_number(word: str) -> bool:

@@ -2,49 +2,43 @@
 
 What this module guarantees:
 
-* What is signed is shown, word for word, and was understood.
-* A record counts as submitted only once a quorum has certified the entry that holds
-  exactly these bytes, verified here from the pinned policy on.
+* What is to be signed is shown word for word, with what it changes, before anybody is
+  asked whether to sign it; and exactly that is signed.
+* Signatures that do not count are neither kept nor counted, and that is said.
+* No file is overwritten that is not a copy of the same record, and of two that sign one
+  file at the same moment both are in it.
 """
 
-import asyncio
-import json
-import time
-from http import HTTPStatus
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from cosignal.client.sources import new_session
-from cosignal.protocol.entries import parse_entry
-from cosignal.protocol.errors import (
-    CosignalError,
-    MalformedError,
-    UnavailableError,
-    UsageError,
-    VerificationError,
+from cosignal.client.atomic_files import create_file, locked, replace_file
+from cosignal.protocol.errors import RefusedError, UsageError
+from cosignal.protocol.keys import SignerKey
+from cosignal.server.commands import draft, submit
+from cosignal.server.commands.record_options import (
+    ChainBefore,
+    InForceFiles,
+    PolicyBefore,
+    read_in_force,
+    read_record,
+    say_signed,
 )
-from cosignal.server.clock import system_clock
-from cosignal.server.commands import draft
-from cosignal.server.commands.chains import ReadChain, reading
-from cosignal.server.commands.terminal import (
-    Json,
-    PolicyFile,
-    count,
-    read_file,
-    read_policy,
-    say,
-)
-from cosignal.server.config import load_config
-from cosignal.server.keyring import load_issuer, load_trust
+from cosignal.server.commands.terminal import Json
+from cosignal.server.config import Config, load_config
+from cosignal.server.in_force import InForce
+from cosignal.server.keyring import load_founding, load_issuer
+from cosignal.server.printing import printable
 from cosignal.server.record_files import (
     RecordFile,
+    check_may_sign,
     merge,
-    parse_record_file,
-    replace_file,
     sign,
+    without_strangers,
 )
 
 app = typer.Typer(
@@ -52,8 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(draft.app, name="draft")
-
-POLL_SECONDS = 0.5
+app.command("submit")(submit.command)
 
 
 @app.command("sign")
@@ -63,157 +56,150 @@ def sign_file(
         Path, typer.Option(help="The TOML file of this authority's node.")
     ],
     *,
+    chain: ChainBefore = "",
+    policy: PolicyBefore = None,
+    in_force: InForceFiles = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Sign without asking, for scripts.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a record, and add this authority's signature to the file.
+    """Show a record and what it changes, ask, and add this authority's signature.
 
-    Read what it prints before you send the file on: a signature cannot be taken back.
+    Read what it shows before you answer: a signature cannot be taken back.
 
     Example: cosignal record sign next --config trial/authority-1/config.toml
+    --chain http://127.0.0.1:8081 --policy trial/policy
     """
     settings = load_config(config)
-    # The record to be signed may be the very one that this field names.
-    node = msgspec.structs.replace(settings.node, configuration=None)
-    settings = msgspec.structs.replace(settings, node=node)
-    trust = load_trust(settings)
-    unsigned = _read(file)
-    signed = sign(unsigned, settings.node.name, load_issuer(settings), trust.record)
-    if signed != unsigned:
-        replace_file(file, signed.encode())
-    _say_signed(file, signed, as_json=as_json)
+    signer = load_issuer(settings)
+    before = _read_before(settings, chain, policy, in_force or (), as_json=as_json)
+    shown = without_strangers(read_record(file), before)
+    check_may_sign(shown.record, settings.node.name, signer.verifier, before)
+    changes = before.changes(shown.record)
+    if not as_json or not yes:
+        _show(shown, changes, before, as_json=as_json)
+    if sign(shown, signer) != shown and not yes:
+        _ask(settings.node.name)
+    signed = add_signature(file, shown, signer, before)
+    say_signed(file, signed, changes, as_json=as_json)
 
 
 @app.command("merge")
 def merge_files(
-    output: Annotated[Path, typer.Argument(help="File to make or replace.")],
+    output: Annotated[
+        Path, typer.Argument(help="File to make, or a copy that joins the others.")
+    ],
     files: Annotated[list[Path], typer.Argument(help="Copies that others signed.")],
     *,
+    chain: ChainBefore = "",
+    policy: PolicyBefore = None,
+    in_force: InForceFiles = None,
     as_json: Json = False,
 ) -> None:
     """Put the signatures of several copies of one record into one file.
 
     Example: cosignal record merge next north/next south/next east/next
+    --chain http://127.0.0.1:8081 --policy trial/policy
     """
-    merged = merge([_read(file) for file in files])
-    replace_file(output, merged.encode())
-    _say_signed(output, merged, as_json=as_json)
+    before = read_in_force(chain, policy, in_force or (), None, as_json=as_json)
+    copies = [read_record(file) for file in files]
+    with locked(output):
+        if output.exists() or output.is_symlink():
+            merged = merge([*copies, _read_copy(output, copies[0])], before)
+            replace_file(output, merged.encode())
+        else:
+            merged = merge(copies, before)
+            create_file(output, merged.encode())
+    changes = before.changes(merged.record)
+    if not as_json:
+        _show(merged, changes, before, as_json=as_json)
+    say_signed(output, merged, changes, as_json=as_json)
 
 
-@app.command("submit")
-def submit(
-    file: Annotated[Path, typer.Argument(help="A record that enough have signed.")],
-    chain: Annotated[str, typer.Option(help="URL of a node.")],
-    policy: PolicyFile,
+def _read_before(
+    settings: Config,
+    chain: str,
+    policy: Path | None,
+    files: Sequence[Path],
     *,
-    url: Annotated[
-        str, typer.Option(help="The sequencer's node, if not as the policy says.")
-    ] = "",
-    wait: Annotated[
-        int, typer.Option(min=1, max=3_600, help="Seconds to wait for the quorum.")
-    ] = 60,
-    as_json: Json = False,
+    as_json: bool,
+) -> InForce:
+    """What is in force; offline it begins with the node's own founding policy."""
+    first = load_founding(settings).record if files and not chain else None
+    return read_in_force(chain, policy, files, first, as_json=as_json)
+
+
+def _show(
+    shown: RecordFile, changes: Sequence[str], before: InForce, *, as_json: bool
 ) -> None:
-    """Bring a record onto the chain, and wait until a quorum has certified it.
+    """Print a record and its changes; beside the result where that is for a program."""
+    lines = shown.record.text().removesuffix("\n").split("\n")
+    if changes:
+        lines += [f"against what is in force ({_versions(before)}):", *changes]
+    output = sys.stderr if as_json else sys.stdout
+    for line in lines:
+        output.write(f"{printable(line)}\n")
+    output.flush()
 
-    The same record again gets the same answer.
 
-    Example: cosignal record submit next --chain http://127.0.0.1:8081
-    --policy trial/policy
+def _versions(before: InForce) -> str:
+    found = before.configuration
+    configuration = f"configuration {found.version}" if found else "no configuration"
+    return f"policy {before.policy.version}, {configuration}"
+
+
+def _ask(authority: str) -> None:
+    sys.stderr.write(f"Sign this as {authority}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RefusedError(
+            "sign: expected yes, got another answer; nothing was signed",
+            advice="Scripts that have shown it to somebody say --yes.",
+        )
+
+
+def add_signature(
+    file: Path, shown: RecordFile, signer: SignerKey, before: InForce
+) -> RecordFile:
+    """Sign what was shown, in the file as it is now: others may have signed since.
+
+    Args:
+        file: Locked meanwhile.
+        shown: What a person has seen of it.
+        signer: An issuing key that may sign it.
+        before: What is in force.
+
+    Returns:
+        The file's new contents.
+
+    Raises:
+        RefusedError: The file holds another record by now.
     """
-    record = _read(file)
-    if not record.note.signatures:
-        raise UsageError(
-            f"{file}: expected a signed record, got a draft",
-            advice="Let the authorities sign it with `cosignal record sign`.",
-        )
-    with reading(chain, read_policy(policy), as_json=as_json) as found:
-        target = url.rstrip("/") or _sequencer(found)
-        index, leaf = asyncio.run(_order(found, target, record.encode()))
-        _await_certified(found, index, record.encode(), wait)
-        origin, size = found.chain.origin, found.chain.size
-    say(
-        [f"entry {index} of {origin}, certified at size {size}"],
-        {
-            "origin": origin,
-            "index": index,
-            "leaf": leaf,
-            "size": size,
-            "record": record.record.text(),
-        },
-        as_json=as_json,
-    )
-
-
-def _read(file: Path) -> RecordFile:
-    try:
-        return parse_record_file(read_file(file, str(file)))
-    except MalformedError as error:
-        raise UsageError(
-            f"{file}: {error}",
-            advice=error.advice or "Make one with `cosignal record draft`.",
-        ) from error
-
-
-def _say_signed(file: Path, signed: RecordFile, *, as_json: bool) -> None:
-    text = signed.record.text()
-    signers = signed.signers
-    say(
-        [
-            *text.rstrip("\n").split("\n"),
-            f"{file}: {count(len(signers), 'signature')}: {', '.join(signers)}",
-        ],
-        {"file": str(file), "record": text, "signers": signers},
-        as_json=as_json,
-    )
-
-
-def _sequencer(found: ReadChain) -> str:
-    logs = found.chain.trust.logs_of(found.chain.origin)
-    address = next((log.url for log in logs if log.url), None)
-    if address is None:
-        raise UsageError(
-            "sequencer: expected its URL in the policy in force, got none",
-            advice="Name its node with --url.",
-        )
-    return address
-
-
-async def _order(found: ReadChain, url: str, record: bytes) -> tuple[int, str]:
-    """Send a record to the sequencer; say where it stands."""
-    # Only here: whoever drafts or signs need not wait for the ledger's code.
-    from cosignal.server.ledger.peers import PeerCalls  # noqa: PLC0415
-
-    async with new_session() as session:
-        calls = PeerCalls(session, found.chain.shard, found.chain.origin)
-        answer = await calls.submit(url, record, b"", system_clock())
-    try:
-        value = json.loads(answer.body)
-        if answer.status == HTTPStatus.OK:
-            return int(value["index"]), str(value["leaf"])
-        detail, advice = str(value.get("detail", "")), str(value.get("advice", ""))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        detail, advice = "not what a node says", "Check --url."
-    raise CosignalError(
-        f"sequencer: expected it to order the record, got {answer.status}: {detail}",
-        advice=advice or "Correct the record, or let more authorities sign it.",
-    )
-
-
-def _await_certified(found: ReadChain, index: int, record: bytes, wait: int) -> None:
-    """Sync until a certified checkpoint holds the record."""
-    deadline = time.monotonic() + wait
-    while found.chain.size <= index:
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"entry {index}: expected a quorum's word within {wait} s, got none",
-                advice="The record is ordered and stays so. Look at the other nodes; "
-                "submit it again to wait longer.",
+    with locked(file):
+        found = read_record(file)
+        if found.note.text != shown.note.text:
+            raise RefusedError(
+                f"{file}: expected the record that was shown, got another",
+                advice="Somebody changed the file; look at it again. Nothing was "
+                "signed.",
             )
-        time.sleep(POLL_SECONDS)
-        found.sync()
-    (entry,) = found.store.entries(found.chain.shard, index, index + 1)
-    if parse_entry(entry).record != record:
-        raise VerificationError(
-            f"entry {index}: expected the record sent, got another one",
-            advice="The sequencer said where it stands, and that is not true.",
+        signed = sign(without_strangers(found, before), signer)
+        if signed.encode() != found.encode():
+            replace_file(file, signed.encode())
+    return signed
+
+
+def _read_copy(output: Path, first: RecordFile) -> RecordFile:
+    """Read the file that is to be replaced; not a word of another one is shown."""
+    try:
+        found = read_record(output)
+    except UsageError:
+        found = None
+    if found is None or found.note.text != first.note.text:
+        raise RefusedError(
+            f"{output}: expected no such file or a copy of the same record, got "
+            "something else",
+            advice="Name another file first; what exists is not overwritten.",
         )
+    return found

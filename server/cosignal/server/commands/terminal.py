@@ -3,6 +3,7 @@
 What this module guarantees:
 
 * Results go to standard output, everything else to standard error.
+* No character of a chain, a file or another node reaches the terminal as an order.
 * Progress bars appear on a terminal only, and never with `--json`.
 """
 
@@ -21,6 +22,7 @@ from rich.progress import TimeRemainingColumn as RemainingColumn
 from cosignal.client import follower
 from cosignal.protocol.errors import CosignalError, MalformedError, UsageError
 from cosignal.protocol.policy import Policy, parse_policy
+from cosignal.server.printing import printable
 
 EXIT_FALSE = 1
 EXIT_USAGE = 2
@@ -44,7 +46,8 @@ def say(lines: Iterable[str], value: Mapping[str, Any], *, as_json: bool) -> Non
         value: The same for programs.
         as_json: Which of the two.
     """
-    for line in [json.dumps(value)] if as_json else lines:
+    # On a chain stands what others wrote, and they may have meant the terminal.
+    for line in [json.dumps(value)] if as_json else map(printable, lines):
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -61,9 +64,9 @@ def count(number: int, noun: str) -> str:
 def complain(error: CosignalError) -> None:
     """Print an error and what to do about it on standard error."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"cosignal: {error}")
+    console.print(printable(f"cosignal: {error}"))
     if error.advice:
-        console.print(f"  {error.advice}")
+        console.print(f"  {printable(error.advice)}")
 
 
 def read_policy(path: Path) -> Policy:

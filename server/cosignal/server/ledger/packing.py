@@ -2,8 +2,10 @@
 
 What this module guarantees:
 
-* A packed file is gzip of the same bytes, made without a time: the same library makes
-  the same file on every node.
+* A packed file is gzip of the same bytes. Its tag is made of theirs and not of what the
+  library made of them: nodes with other libraries agree on it.
+* One file is packed at a time: readers of many files do not take every thread from the
+  node's disk.
 * Each file is packed once, however many ask for it at the same moment; whether it pays
   is remembered as well.
 * At most the given number of packed bytes is kept; what was not asked for longest goes
@@ -41,6 +43,7 @@ class PackedFiles:
         self._kept: OrderedDict[str, PublicFile | None] = OrderedDict()
         self._bytes = 0
         self._at_work: dict[str, asyncio.Task[PublicFile | None]] = {}
+        self._turn = asyncio.Lock()
 
     async def of(self, file: PublicFile) -> PublicFile | None:
         """The packed copy of a file.
@@ -62,7 +65,8 @@ class PackedFiles:
 
     async def _pack(self, file: PublicFile) -> PublicFile | None:
         try:
-            packed = await asyncio.to_thread(pack, file)
+            async with self._turn:
+                packed = await asyncio.to_thread(pack, file)
         finally:
             del self._at_work[file.tag]
         self._keep(file.tag, packed)
@@ -83,11 +87,12 @@ def pack(file: PublicFile) -> PublicFile | None:
         file: Which.
 
     Returns:
-        Gzip of its bytes; None where that saves less than `LEAST_SAVED` bytes.
+        Gzip of its bytes, tagged `<tag>-gzip`; None where that saves less than
+        `LEAST_SAVED` bytes.
     """
     data = zlib.compress(file.data, _LEVEL, _GZIP_BITS)
     pays = len(data) + LEAST_SAVED <= len(file.data)
-    return PublicFile.of(data) if pays else None
+    return PublicFile(data, f"{file.tag}-gzip") if pays else None
 
 
 def _weight(packed: PublicFile | None) -> int:

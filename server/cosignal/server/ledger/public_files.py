@@ -27,7 +27,8 @@ class PublicFile:
 
     Attributes:
         data: The bytes.
-        tag: Part of their SHA-256, hexadecimal; without quotation marks.
+        tag: Part of their SHA-256, hexadecimal; without quotation marks. A packed
+            copy's is that of the file, and `-gzip`.
     """
 
     data: bytes

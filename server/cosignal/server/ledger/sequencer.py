@@ -149,10 +149,20 @@ class Sequencer:
             MalformedError: Not a record.
             VerificationError: The record or its body breaks a rule.
             RefusedError: The same body stands in the log under another record.
-            UnavailableError: Not ready, or the clocks of the network disagree.
+            UnavailableError: Not ready, the log has not begun, or the clocks of the
+                network disagree.
         """
         if not self.ready.is_set():
             raise UnavailableError("sequencer: expected to know the log, still asking")
+        # Another node may bring the founding policy alone; what a log begins with is
+        # one transaction all the same.
+        if self.log.size == 0:
+            raise UnavailableError("sequencer: expected a log that has begun, got none")
+        return await self._submit(record, body, issuer_time)
+
+    async def _submit(
+        self, record: bytes, body: bytes, issuer_time: int | None
+    ) -> Ordered:
         waiting = self._present.get(record)
         if waiting is None:
             self._clocks.check(self._clock(), issuer_time)
@@ -178,9 +188,8 @@ class Sequencer:
         if self.log.size == 0:
             records = [genesis, configuration] if configuration else [genesis]
             self._clocks.check(self._clock(), None)
-            batch = [self._admit(self._unchecked(record)) for record in records]
-            await self._steps.run(self._begin(batch))
-        elif configuration is not None and self.log.chain.configuration is None:
+            await self._steps.run(self._begin(records))
+        if configuration is not None and self.log.chain.configuration is None:
             try:
                 await self.submit(configuration, b"")
             except VerificationError as error:
@@ -275,8 +284,12 @@ class Sequencer:
         )
         return waiting
 
-    async def _begin(self, batch: list[_Waiting]) -> None:
+    async def _begin(self, records: list[bytes]) -> None:
         async with self.turn:
+            # Recovery may have taken over a tree while this waited.
+            if self.log.size > 0:
+                return
+            batch = [self._admit(self._unchecked(record)) for record in records]
             await self._order(*batch)
         for waiting in batch:
             waiting.answer.result()

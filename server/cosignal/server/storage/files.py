@@ -14,11 +14,11 @@ the node that writes files, so tests can stand in front of every durable step.
 Source: https://www.sqlite.org/atomiccommit.html, section 3 (why the folder is synced).
 """
 
-import os
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
+from cosignal.client.atomic_files import sync_folder, write_temporary
 from cosignal.protocol.errors import FatalError, UsageError
 
 _TEMPORARY = ".tmp"
@@ -82,7 +82,7 @@ class DurableFiles:
             if not self._same(target, data, path):
                 self._write(target, data).replace(target)
         for folder in folders:
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def replace(self, path: str, data: bytes) -> None:
         """Give a file new bytes, atomically.
@@ -95,7 +95,7 @@ class DurableFiles:
         folders = self._make_folder(target.parent)
         self._write(target, data).replace(target)
         for folder in folders:
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def erase(self, path: str) -> bool:
         """Remove a file, durably.
@@ -111,7 +111,7 @@ class DurableFiles:
             target.unlink()
         except FileNotFoundError:
             return False
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
 
     def names(self, folder: str) -> list[str]:
@@ -156,25 +156,10 @@ class DurableFiles:
     def _write(self, target: Path, data: bytes) -> Path:
         """Write under another name and sync; a crash leaves a stray temporary."""
         temporary = target.with_name(f".{target.name}.{next(self._names)}{_TEMPORARY}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_temporary(temporary, data)
         return temporary
 
     def _sweep(self) -> None:
         """Remove temporaries that a crash left."""
         for stray in self.root.rglob(f".*{_TEMPORARY}"):
             stray.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
