@@ -204,6 +204,16 @@ def test_columns_say_start_and_period_of_each_key() -> None:
     assert np.int64 == columns.periods.dtype
 
 
+def test_each_key_can_be_looked_up_by_its_place() -> None:
+    body = parse_body(encode_body(reference_set(50), SALT))
+
+    assert list(body.diagnosis_keys()) == [
+        body.diagnosis_key(place) for place in range(50)
+    ]
+    with pytest.raises(UsageError, match="key 50 past the end"):
+        body.diagnosis_key(50)
+
+
 @pytest.mark.parametrize(
     ("count", "budget"), [(1_000, 16.8), (10_000, 16.3), (100_000, 16.2)]
 )

@@ -7,7 +7,9 @@ What this module guarantees:
 * A key that stands on the chain twice counts where it stands first.
 * Nothing leaves the phone: sightings are not written down here.
 
-How close and how long an encounter was, and what to tell a person, are left to the app.
+This is what tools need: one file, made again at will, and no rules of risk. A phone has
+`cosignal.client.phone` instead: it forgets key by key, folds revisions, and weighs how
+close and how long an encounter was.
 
 Source: docs/reference/protocol.md, "Block rules".
 """
@@ -23,7 +25,6 @@ from cosignal.client.store import Block, Store
 from cosignal.protocol.bodies import Body, parse_body
 from cosignal.protocol.diagnosis_keys import Infectiousness, ReportType
 from cosignal.protocol.errors import MalformedError
-from cosignal.protocol.identifiers import TEK_BYTES
 from cosignal.protocol.intervals import Interval, day_start
 from cosignal.protocol.matching import Hit, Sightings, match
 
@@ -126,9 +127,9 @@ def _match_body(body: Body, sightings: Sightings) -> Iterator[_Match]:
 
 
 def _describe(body: Body, index: int, hits: list[Hit]) -> _Match:
-    about = body.group_of(index)
+    about = body.diagnosis_key(index)
     return _Match(
-        bytes(body.keys[index * TEK_BYTES : (index + 1) * TEK_BYTES]),
+        about.data,
         min(hit.interval for hit in hits),
         len(hits),
         about.report_type,

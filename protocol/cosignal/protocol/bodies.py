@@ -124,13 +124,35 @@ class Body:
                 )
                 position += TEK_BYTES
 
-    def group_of(self, index: int) -> Group:
-        """Find the group of the key at `index` in the column."""
+    def diagnosis_key(self, index: int) -> DiagnosisKey:
+        """One key as a value of its own.
+
+        Args:
+            index: Its place in the column, from 0.
+
+        Returns:
+            The key with what is published about it.
+
+        Raises:
+            UsageError: The body has no such key.
+        """
+        place = index
         for group in self.groups:
-            if index < len(group.periods):
-                return group
-            index -= len(group.periods)
+            if place < len(group.periods):
+                return DiagnosisKey(
+                    self.key_bytes(index),
+                    group.start,
+                    group.periods[place],
+                    group.report_type,
+                    group.infectiousness,
+                    group.onset,
+                )
+            place -= len(group.periods)
         raise UsageError(f"key {index} past the end of the body: expected an index")
+
+    def key_bytes(self, index: int) -> bytes:
+        """The 16 bytes of the key at `index` in the column."""
+        return bytes(self.keys[index * TEK_BYTES : (index + 1) * TEK_BYTES])
 
 
 def commit(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosignal.client.phone.phone import Phone
+from cosignal.client.phone.sighting_log import Heard
 from cosignal.protocol.errors import (
     CosignalError,
     FatalError,
@@ -189,6 +190,19 @@ async def test_a_clock_that_jumps_on_a_new_phone_loses_nothing(
     network.publish()
 
     assert len((await sync(bob, network)).news.raised) == 1
+
+
+async def test_what_a_wrong_clock_dated_goes_with_the_next_sync(
+    bob: Phone, network: NetworkInMemory
+) -> None:
+    wrong = NOW + 400 * 86400
+    bob.hear([Heard(bytes(range(20)), -60)], wrong)
+    bob.broadcast(Metadata(-15), wrong)
+    network.publish()
+    await sync(bob, network)
+
+    for table in ("sightings", "own_keys"):
+        assert bob._database.read(f"SELECT * FROM {table}") == []  # noqa: S608
 
 
 @pytest.mark.parametrize("now", [NOW * 1000, -1, 1.5])

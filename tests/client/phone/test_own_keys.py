@@ -9,6 +9,7 @@ from cosignal.client.phone.database import Database
 from cosignal.client.phone.own_keys import (
     SCHEMA,
     OwnKey,
+    erase_future_keys,
     erase_old_keys,
     give_out,
     hand_over,
@@ -170,3 +171,11 @@ def test_every_interval_has_one_key_whatever_the_clock_does(
     rows = database.read("SELECT start, start + period FROM own_keys ORDER BY start")
     for (_, end), (start, _) in pairwise(rows):
         assert end <= start
+
+
+def test_keys_that_a_wrong_clock_made_ahead_are_erased(database: Database) -> None:
+    today = interval_at(NOW)
+    made = keys(database, today, today + DAY, today + 3 * DAY, today + 400 * DAY)
+
+    assert erase_future_keys(database, NOW) == 2
+    assert keys(database, today, today + DAY) == made[:2]

@@ -95,7 +95,7 @@ async def test_news_is_told_once_and_survives_a_restart(
         await sync(carol, network)
     with phone(tmp_path, network) as carol:
         assert len(carol.news().raised) == 1
-        carol.mark_told()
+        carol.mark_told(carol.news())
         assert (await sync(carol, network)).news.raised == ()
     with phone(tmp_path, network) as carol:
         assert carol.news().raised == ()
@@ -109,7 +109,7 @@ async def test_a_revoked_block_withdraws_the_alert_and_says_so(
     block = network.block(keys_of(alice))
     network.publish()
     await sync(bob, network)
-    bob.mark_told()
+    bob.mark_told(bob.news())
     network.now += 3600
     network.revoke(block)
     network.publish()
@@ -150,7 +150,7 @@ async def test_a_key_its_authority_revokes_withdraws_the_alert(
     network.block([replace(key, report_type=ReportType.SELF_REPORT)])
     network.publish()
     await sync(bob, network)
-    bob.mark_told()
+    bob.mark_told(bob.news())
     network.block([replace(key, report_type=ReportType.REVOKED)])
     network.publish()
 

@@ -8,12 +8,19 @@ import pytest
 from aiohttp import web
 
 from cosignal.client.paths import body_path
-from cosignal.client.phone.receipts import Standing, check_receipt, mark
+from cosignal.client.phone.receipts import (
+    Standing,
+    check_receipt,
+    mark,
+    verify_when_given,
+)
 from cosignal.client.phone.upload_advice import advice
 from cosignal.client.phone.upload_jobs import State
 from cosignal.client.phone.uploads import verify_upload_receipt
+from cosignal.protocol.chain import MAX_CLOCK_SKEW
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import SignatureInvalidError, UsageError
+from cosignal.protocol.notes import sign_note
 from cosignal.protocol.receipts import Receipt, receipt_digest
 from cosignal.server.app_keys import TRUST
 from tests.client.followers import opened, sync
@@ -92,10 +99,60 @@ async def test_a_promise_that_the_quorum_outlived_is_overdue(
 ) -> None:
     network = NetworkInMemory()
     network.block([*KEYS[:published], *sample_keys(20, "others")])
-    network.now = NOW + DAY + 1
+    network.now = NOW + DAY + 2 * MAX_CLOCK_SKEW + 1
     network.block()
 
     assert await standing(tmp_path, network, receipt_of(KEYS)) is Standing.OVERDUE
+
+
+async def test_an_authority_whose_clock_is_ahead_has_kept_its_word(
+    tmp_path: Path,
+) -> None:
+    network = NetworkInMemory()
+    network.block([*KEYS, *sample_keys(20, "others")])
+    receipt = receipt_of(KEYS)
+    ahead = replace(receipt, time=NOW + 120, by=NOW + 120 + DAY)
+    network.now = NOW + 3 * DAY
+
+    assert await standing(tmp_path, network, ahead) is Standing.PUBLISHED
+
+
+async def test_an_authority_whose_clock_is_behind_is_given_time(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.now = NOW + DAY + MAX_CLOCK_SKEW
+
+    assert await standing(tmp_path, network, receipt_of(KEYS)) is Standing.PENDING
+
+
+def signed(receipt: Receipt, issuer: int = 2) -> bytes:
+    return sign_note(receipt.text().encode(), authority(issuer).issuer).encode()
+
+
+async def test_a_member_that_has_left_is_held_to_its_word(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.now += DAY
+    network.change_policy(members=[1, 3, 4])
+    network.publish()
+    await sync(tmp_path, network)
+    given, late = receipt_of(KEYS), replace(receipt_of(KEYS), time=NOW + 2 * DAY)
+
+    with opened(tmp_path, network) as store:
+        assert given == verify_when_given(store, signed(given))
+        with pytest.raises(SignatureInvalidError, match="expected an authority"):
+            verify_when_given(store, signed(late))
+
+
+async def test_a_receipt_by_another_key_counts_by_no_policy(tmp_path: Path) -> None:
+    network = NetworkInMemory()
+    network.change_policy()
+    network.publish()
+    await sync(tmp_path, network)
+
+    with (
+        opened(tmp_path, network) as store,
+        pytest.raises(SignatureInvalidError),
+    ):
+        verify_when_given(store, signed(receipt_of(KEYS), issuer=3))
 
 
 async def test_an_overdue_promise_can_still_be_kept(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ import pytest
 
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.sighting_log import (
+    MAX_PER_DAY,
     MAX_PER_SCAN,
     SCHEMA,
     Heard,
+    erase_future_sightings,
     erase_old_sightings,
     heard_columns,
     keep_scan,
+    parse_sighting,
 )
+from cosignal.protocol.errors import UsageError
 from cosignal.protocol.intervals import day_start, interval_at, unix_at
 from tests.strategies import NOW
 
@@ -83,6 +87,64 @@ def test_a_crowd_of_identifiers_leaves_the_strongest(database: Database) -> None
     assert min(rssi for _, rssi, _ in rows(database)) == -75
 
 
+def test_one_broadcast_that_is_repeated_pushes_nobody_out(database: Database) -> None:
+    loud = [heard("loud", -40 - number % 3) for number in range(MAX_PER_SCAN)]
+
+    done = keep_scan(database, [*loud, heard("quiet", -70)], NOW)
+
+    assert (done.kept, done.refused) == (2, ())
+    assert rows(database) == [(NOW, -40, None), (NOW, -70, None)]
+
+
+def test_a_crowd_of_a_whole_day_leaves_the_strongest(database: Database) -> None:
+    with database.write() as connection:
+        keep_scan(database, [heard("near", -50), heard("far", -99)], NOW)
+        connection.executemany(
+            "INSERT INTO sightings (time, rssi, identifier, metadata)"
+            " VALUES (?, -80, ?, x'00000000')",
+            [(NOW + 1, number.to_bytes(16)) for number in range(MAX_PER_DAY - 2)],
+        )
+        done = keep_scan(database, [heard("late", -60)], NOW + 240)
+        next_day = keep_scan(database, [heard("tomorrow", -99)], NOW + 86400)
+
+    assert done.refused == (
+        "day: expected at most 30000 broadcasts, got 1 more; the weakest are forgotten",
+    )
+    assert next_day.refused == ()
+    strengths = {rssi for time, rssi, _ in rows(database) if time < NOW + 86400}
+    assert strengths == {-50, -60, -80}
+
+
+def test_what_a_wrong_clock_dated_ahead_is_erased(database: Database) -> None:
+    for ahead in (0, 86400, 86401, 400 * 86400):
+        keep_scan(database, [heard(ahead)], NOW + ahead)
+
+    assert erase_future_sightings(database, NOW) == 2
+    assert [time for time, *_ in rows(database)] == [NOW, NOW + 86400]
+    assert database.read("SELECT * FROM scans") == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (NOW, 200, bytes(16), bytes(4), None),
+        (NOW, -60, bytes(15), bytes(4), None),
+        (-1, -60, bytes(16), bytes(4), None),
+        (NOW, None, bytes(16), bytes(4), None),
+    ],
+)
+def test_a_damaged_row_is_no_sighting(row: tuple[object, ...]) -> None:
+    assert parse_sighting(row) is None
+
+
+def test_the_file_takes_no_sighting_that_is_none(database: Database) -> None:
+    with pytest.raises(UsageError, match="CHECK"), database.write() as connection:
+        connection.execute(
+            "INSERT INTO sightings VALUES (1, ?, 200, ?, ?, NULL)",
+            (NOW, bytes(16), bytes(4)),
+        )
+
+
 def test_a_clock_that_is_set_back_leaves_the_scan_before_unknown(
     database: Database,
 ) -> None:
@@ -100,7 +162,7 @@ def test_the_matcher_gets_everything_in_columns(database: Database) -> None:
     identifiers = heard("a").payload[:16] + heard("b").payload[:16]
     assert identifiers == columns.identifiers
     assert [interval_at(NOW)] * 2 == columns.intervals.tolist()
-    assert numbers == [1, 2]
+    assert numbers.tolist() == [1, 2]
 
 
 def test_whole_days_are_erased_after_fifteen(database: Database) -> None:

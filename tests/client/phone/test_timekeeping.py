@@ -83,6 +83,35 @@ def test_a_clock_that_is_set_back_erases_nothing(database: Database) -> None:
     assert readings(database, NOW, 0, NOW + 5) == [NOW, 0, NOW + 5]
 
 
+def test_a_phone_set_up_with_a_wrong_clock_erases_nothing_by_the_next_jump(
+    database: Database,
+) -> None:
+    days = [NOW + passed * DAY for passed in range(5)]
+    readings(database, NOW + 2 * YEAR, *days)
+
+    assert readings(database, NOW + YEAR, NOW + YEAR + 60) == [NOW, NOW]
+
+
+def test_a_past_reading_that_goes_on_is_believed_two_days_later(
+    database: Database,
+) -> None:
+    readings(database, NOW + 2 * YEAR, *range(NOW, NOW + 49 * 3600, 6 * 3600))
+    later = NOW + 49 * 3600
+
+    assert readings(database, later, later + YEAR) == [later, later]
+
+
+def test_a_clock_that_was_set_back_for_a_moment_clears_the_doubt(
+    database: Database,
+) -> None:
+    assert readings(database, NOW, NOW - YEAR, NOW + DAY, NOW + YEAR) == [
+        NOW,
+        NOW - YEAR,
+        NOW + DAY,
+        NOW + DAY,
+    ]
+
+
 @given(st.lists(st.integers(0, 2 * NOW), min_size=1, max_size=20))
 def test_no_time_is_believed_that_no_clock_showed(
     tmp_path_factory: pytest.TempPathFactory, times: list[int]

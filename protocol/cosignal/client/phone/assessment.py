@@ -9,20 +9,18 @@ What this module guarantees:
 Source: `cosignal.protocol.exposure`; docs/reference/protocol.md, "Daily summaries".
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
 
-from cosignal.client.phone.encounters import Encounter
-from cosignal.client.store import Block
+from cosignal.client.phone.heard_keys import HeardKey, Place
 from cosignal.protocol.diagnosis_keys import ReportType
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
 from cosignal.protocol.exposure.revisions import key_state
-from cosignal.protocol.exposure.sightings import Sighting
 from cosignal.protocol.exposure.summaries import (
     DailySummary,
     alert_days,
+    attenuation_bucket,
     counted_windows,
     daily_summaries,
 )
@@ -32,21 +30,20 @@ from cosignal.protocol.exposure.windows import (
     shuffle,
 )
 
-#: Immediate, near, medium and other.
-DISTANCES: Final = 4
-
 
 @dataclass(frozen=True, slots=True)
 class KeyWindows:
     """Windows of one key that counts.
 
     Attributes:
-        block: Where the key was published first.
+        place: Where the key was published first.
+        order: Of that place on the chain.
         windows: Oldest first; at least one.
         counted: Those that the day's sums are made of.
     """
 
-    block: Block
+    place: Place
+    order: tuple[int, int]
     windows: tuple[ExposureWindow, ...]
     counted: tuple[ExposureWindow, ...]
 
@@ -65,9 +62,9 @@ class DayFacts:
 
     day: int
     score: float
-    seconds: tuple[int, ...]
+    seconds: tuple[int, int, int, int]
     report_types: tuple[ReportType, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +103,20 @@ class Assessment:
             scores.get(day, 0.0),
             _seconds(windows, self.configuration),
             tuple(sorted({window.report_type for window in windows})),
-            tuple(dict.fromkeys(key.block for key, _ in parts)),
+            tuple(dict.fromkeys(key.place for key, _ in parts)),
         )
 
 
 def assess(
-    encounters: Sequence[Encounter],
-    is_revoked: Callable[[Block], bool],
+    heard: Iterable[HeardKey],
+    is_revoked: Callable[[Place], bool],
     configuration: ExposureConfiguration,
     now: int,
 ) -> Assessment:
-    """Weigh everything that a phone encountered.
+    """Weigh everything that a phone heard.
 
     Args:
-        encounters: In chain order.
+        heard: All keys.
         is_revoked: Whether a block was withdrawn by its issuer.
         configuration: By which to weigh.
         now: Unix seconds.
@@ -127,46 +124,40 @@ def assess(
     Returns:
         Windows, summaries, and the days of which the person is to be warned.
     """
-    by_key: dict[bytes, list[Encounter]] = {}
-    for item in encounters:
-        if not is_revoked(item.block):
-            by_key.setdefault(item.key.data, []).append(item)
-    keys = tuple(
-        found
-        for items in by_key.values()
-        if (found := _key_windows(items, configuration, now)).windows
-    )
+    found = [_key_windows(key, is_revoked, configuration, now) for key in heard]
+    keys = sorted(filter(None, found), key=lambda key: key.order)
     windows = chain.from_iterable(key.windows for key in keys)
     summaries = daily_summaries(windows, configuration, now)
     return Assessment(
-        keys, summaries, alert_days(summaries, configuration), configuration
+        tuple(keys), summaries, alert_days(summaries, configuration), configuration
     )
 
 
 def _key_windows(
-    items: Sequence[Encounter], configuration: ExposureConfiguration, now: int
-) -> KeyWindows:
+    heard: HeardKey,
+    is_revoked: Callable[[Place], bool],
+    configuration: ExposureConfiguration,
+    now: int,
+) -> KeyWindows | None:
     """Windows of one key, from all places on the chain where it stands."""
-    occurrences = ((item.block.record.issuer, item.key) for item in items)
-    state = key_state(occurrences, configuration)
-    windows = exposure_windows(state.key, _heard(items), configuration) if state else ()
+    there = [item for item in heard.occurrences if not is_revoked(item.place)]
+    state = key_state(((item.place.issuer, item.key) for item in there), configuration)
+    if state is None:
+        return None
+    windows = exposure_windows(state.key, heard.sightings, configuration)
+    # A reserved type is as if it were not there, even as the first.
+    first = next(one for one in there if one.key.report_type != ReportType.RECURSIVE)
     counted = counted_windows(windows, configuration, now)
-    return KeyWindows(items[0].block, windows, counted)
-
-
-def _heard(items: Iterable[Encounter]) -> Iterable[Sighting]:
-    return dict.fromkeys(chain.from_iterable(item.sightings for item in items))
+    return KeyWindows(first.place, first.order, windows, counted) if windows else None
 
 
 def _seconds(
     windows: Iterable[ExposureWindow], configuration: ExposureConfiguration
-) -> tuple[int, ...]:
-    """Time of all scans, by distance."""
-    seconds = [0] * DISTANCES
+) -> tuple[int, int, int, int]:
+    """Time of all scans, by distance: immediate, near, medium, other."""
+    seconds = [0, 0, 0, 0]
     for scan in chain.from_iterable(window.scans for window in windows):
-        distance = sum(
-            scan.typical_attenuation > threshold
-            for threshold in configuration.attenuation_thresholds
-        )
+        distance = attenuation_bucket(scan, configuration)
         seconds[distance] += scan.seconds_since_last_scan
-    return tuple(seconds)
+    immediate, near, medium, other = seconds
+    return immediate, near, medium, other

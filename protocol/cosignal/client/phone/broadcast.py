@@ -35,10 +35,10 @@ PAYLOAD_BYTES: Final = 20
 SCHEMA = """
 CREATE TABLE broadcast (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  payload BLOB NOT NULL,
-  since INTEGER NOT NULL,
-  until INTEGER NOT NULL
-)
+  payload BLOB NOT NULL CHECK (length(payload) = 20),
+  since INTEGER NOT NULL CHECK (since BETWEEN 0 AND 4294967295),
+  until INTEGER NOT NULL CHECK (until BETWEEN 0 AND 5000000000)
+) STRICT
 """
 
 

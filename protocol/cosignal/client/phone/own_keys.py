@@ -36,11 +36,11 @@ from cosignal.protocol.intervals import (
 
 SCHEMA = """
 CREATE TABLE own_keys (
-  start INTEGER PRIMARY KEY,
+  start INTEGER PRIMARY KEY CHECK (start BETWEEN 0 AND 4294967295),
   period INTEGER NOT NULL CHECK (period BETWEEN 1 AND 144),
   tek BLOB NOT NULL CHECK (length(tek) = 16),
   upload INTEGER NOT NULL DEFAULT 0
-)
+) STRICT
 """
 
 Entropy = Callable[[int], bytes]
@@ -157,6 +157,24 @@ def erase_old_keys(database: Database, now: int) -> int:
         done = connection.execute(
             "DELETE FROM own_keys WHERE start + period < ?", (oldest,)
         )
+    return done.rowcount
+
+
+def erase_future_keys(database: Database, now: int) -> int:
+    """Erase the keys that a wrong clock made for more than a day ahead.
+
+    Nobody recognises what was broadcast from them, and no authority publishes them.
+
+    Args:
+        database: The phone's.
+        now: Unix seconds, as a quorum has just confirmed.
+
+    Returns:
+        How many keys.
+    """
+    newest = interval_at(now) + DAY_INTERVALS
+    with database.write() as connection:
+        done = connection.execute("DELETE FROM own_keys WHERE start > ?", (newest,))
     return done.rowcount
 
 

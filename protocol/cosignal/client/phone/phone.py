@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -35,22 +34,23 @@ from cosignal.client.phone import (
     broadcast,
     encounters,
     files,
+    heard_keys,
     mirrors,
     own_keys,
     sighting_log,
     timekeeping,
     upload_desk,
 )
-from cosignal.client.phone.alerts import Alert, News, Place
+from cosignal.client.phone.alerts import Alert, News
 from cosignal.client.phone.assessment import Assessment, assess
 from cosignal.client.phone.broadcast import Broadcast
 from cosignal.client.phone.database import Database
+from cosignal.client.phone.heard_keys import Place
 from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
 from cosignal.client.phone.own_keys import Entropy
-from cosignal.client.phone.receipts import Standing, check_receipt
+from cosignal.client.phone.receipts import Standing, check_receipt, verify_when_given
 from cosignal.client.phone.sighting_log import Heard, Scanned
 from cosignal.client.phone.upload_jobs import Job
-from cosignal.client.phone.uploads import verify_upload_receipt
 from cosignal.client.sources import HttpSource, Source
 from cosignal.client.store import Block, Store
 from cosignal.protocol.errors import RefusedError, UsageError
@@ -68,7 +68,7 @@ SCHEMAS: Final = (
     broadcast.SCHEMA,
     sighting_log.SCHEMA,
     mirrors.SCHEMA,
-    encounters.SCHEMA,
+    heard_keys.SCHEMA,
     alerts.SCHEMA,
     bandwidth.SCHEMA,
     *upload_desk.SCHEMAS,
@@ -233,6 +233,9 @@ class Phone:
             behind = chain.synced.certified.fresh_time - now
             if abs(behind) <= timekeeping.MAX_SILENCE:
                 timekeeping.confirm_time(self._database, now)
+                surely = max(now, chain.synced.certified.fresh_time)
+                sighting_log.erase_future_sightings(self._database, surely)
+                own_keys.erase_future_keys(self._database, surely)
             keys = await encounters.find_encounters(
                 self._database, self._store, self._matcher, progress
             )
@@ -277,7 +280,8 @@ class Phone:
         sighting_log.erase_old_sightings(self._database, surely)
         self.uploads.tidy(surely)
         self._store.erase_expired(surely)
-        encounters.forget_expired(self._database, self._store)
+        heard_keys.forget_expired(self._database, self._store)
+        alerts.erase_old_alerts(self._database, surely)
 
     # Results -----------------------------------------------------------------------
 
@@ -304,9 +308,13 @@ class Phone:
         """What the person has not been told yet."""
         return alerts.news(self._database)
 
-    def mark_told(self) -> None:
-        """Remember that the person was told all news; call it after showing them."""
-        alerts.mark_told(self._database)
+    def mark_told(self, news: News) -> None:
+        """Remember what the person was told; call it after showing it.
+
+        Args:
+            news: What was shown. What has changed since stays news.
+        """
+        alerts.mark_told(self._database, news)
 
     def daily_summaries(self, now: int) -> tuple[DailySummary, ...]:
         """Sum up the encounters of each day; empty without a configuration."""
@@ -360,10 +368,9 @@ class Phone:
             MalformedError: The receipt is none.
             SignatureInvalidError: It is no authority's of this network.
         """
-        policy = self._store.state.chain.policy
-        if policy is None:
-            raise UsageError("receipt: expected a phone that has synced")
-        receipt = verify_upload_receipt(job, policy)
+        if job.receipt is None:
+            raise UsageError(f"receipt: expected one, got none for upload {job.id}")
+        receipt = verify_when_given(self._store, job.receipt.encode())
         return check_receipt(self._store, receipt, job.marks or b"", now)
 
     # Deletion ----------------------------------------------------------------------
@@ -387,17 +394,21 @@ class Phone:
         def is_live(place: Place) -> bool:
             return (place.shard, place.index) in live
 
+        heard = heard_keys.heard_keys(self._database, self._store)
         alerts.update_alerts(
             self._database,
             configurations(self._store.state),
-            partial(self._assess, now),
+            lambda parameters: assess(heard, self._is_revoked, parameters, now),
             is_live,
             now,
         )
 
     def _assess(self, now: int, by: StandingConfiguration) -> Assessment:
-        found = encounters.encounters(self._database, self._store)
-        return assess(found, self._store.revoked, by.record.parameters, now)
+        heard = heard_keys.heard_keys(self._database, self._store)
+        return assess(heard, self._is_revoked, by.record.parameters, now)
+
+    def _is_revoked(self, place: Place) -> bool:
+        return (place.issuer, place.commit) in self._store.state.revoked
 
 
 def _check_time(now: object) -> None:

@@ -98,7 +98,7 @@ def weighted_duration(
     """
     return sum(
         scan.seconds_since_last_scan
-        * configuration.attenuation_weights[_bucket(scan, configuration)]
+        * configuration.attenuation_weights[attenuation_bucket(scan, configuration)]
         for scan in window.scans
     )
 
@@ -120,6 +120,35 @@ def window_score(window: ExposureWindow, configuration: ExposureConfiguration) -
         * configuration.report_type_weights[window.report_type]
         * configuration.infectiousness_weights[window.infectiousness]
     )
+
+
+def is_recent(day: int, configuration: ExposureConfiguration, now: int) -> bool:
+    """Tell whether a day is not too long ago to count.
+
+    Args:
+        day: Days since 1970-01-01.
+        configuration: Gives `days_since_exposure`.
+        now: Unix seconds.
+
+    Returns:
+        True for a day to come, and for every day where the configuration has no limit.
+    """
+    most = configuration.days_since_exposure
+    return most == 0 or now // DAY_SECONDS - day <= most
+
+
+def attenuation_bucket(scan: ScanInstance, configuration: ExposureConfiguration) -> int:
+    """Tell how near a scan was.
+
+    Args:
+        scan: Of any window.
+        configuration: Gives the thresholds; one that is reached counts as nearer.
+
+    Returns:
+        0 for immediate, 1 for near, 2 for medium, 3 for other.
+    """
+    thresholds = configuration.attenuation_thresholds
+    return sum(scan.typical_attenuation > threshold for threshold in thresholds)
 
 
 def daily_summaries(
@@ -193,20 +222,12 @@ def alert_days(
     )
 
 
-def _bucket(scan: ScanInstance, configuration: ExposureConfiguration) -> int:
-    """0 for immediate, 1 for near, 2 for medium, 3 for other."""
-    thresholds = configuration.attenuation_thresholds
-    return sum(scan.typical_attenuation > threshold for threshold in thresholds)
-
-
 def _counts(
     window: ExposureWindow, configuration: ExposureConfiguration, now: int
 ) -> bool:
-    most = configuration.days_since_exposure
-    is_too_old = most > 0 and now // DAY_SECONDS - window.day > most
     return (
         window.is_returnable
-        and not is_too_old
+        and is_recent(window.day, configuration, now)
         and window.calibration_confidence >= configuration.calibration_confidence
     )
 
