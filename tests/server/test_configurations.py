@@ -155,6 +155,7 @@ async def test_a_configuration_that_the_policy_in_force_refuses_stops_nothing(
         await network.stop(1)
 
         network.configs[0] = whole
+        whole.keys.issuer.write_text(other.encode())
         await network.start(1)
         await network.ready(1)
 

@@ -55,6 +55,11 @@ class RecordFile:
         """Names of the keys that have signed, each once."""
         return list(dict.fromkeys(line.name for line in self.note.signatures))
 
+    def has_line_of(self, key: VerifierKey) -> bool:
+        """Whether a line claims to be by a key."""
+        lines = [(line.name, line.key_id) for line in self.note.signatures]
+        return (key.name, key.key_id) in lines
+
     def encode(self) -> bytes:
         """Write the signed note, or the text alone where nobody has signed."""
         return self.note.encode() if self.note.signatures else self.note.text
@@ -164,8 +169,7 @@ def sign(file: RecordFile, signer: SignerKey) -> RecordFile:
     Raises:
         RefusedError: It would be too long to be read again.
     """
-    mine = (signer.verifier.name, signer.verifier.key_id)
-    if mine in [(line.name, line.key_id) for line in file.note.signatures]:
+    if file.has_line_of(signer.verifier):
         return file
     added = sign_note(file.note.text, signer).signatures
     note = Note(file.note.text, file.note.signatures + added)

@@ -79,7 +79,7 @@ def sign_file(
     changes = before.changes(shown.record)
     if not as_json or not yes:
         _show(shown, changes, before, as_json=as_json)
-    if sign(shown, signer) != shown and not yes:
+    if not yes and not shown.has_line_of(signer.verifier):
         _ask(settings.node.name)
     signed = add_signature(file, shown, signer, before)
     say_signed(file, signed, changes, as_json=as_json)
