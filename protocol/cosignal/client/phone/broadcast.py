@@ -34,10 +34,10 @@ PAYLOAD_BYTES: Final = 20
 SCHEMA = """
 CREATE TABLE broadcast (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  payload BLOB NOT NULL,
+  payload BLOB NOT NULL CHECK (length(payload) = 20),
   since INTEGER NOT NULL,
   until INTEGER NOT NULL
-)
+) STRICT
 """
 
 
