@@ -115,8 +115,6 @@ class Phone:
 
     Attributes:
         uploads: What the person publishes, and fake uploads.
-        restarted: Why the phone starts over with the chain, since it was opened; None
-            if it does not. The next sync downloads it again.
     """
 
     def __init__(
@@ -150,7 +148,7 @@ class Phone:
         self._matcher = matcher
         self._syncing = asyncio.Lock()
         self._syncs = 0
-        self.restarted: str | None = None
+        self._restarted: str | None = None
         self._database = Database(path, SCHEMAS, expendable=EXPENDABLE)
         self._meter = bandwidth.Meter(self._database)
         try:
@@ -198,7 +196,12 @@ class Phone:
             # What was found in the blocks is found again.
             connection.execute("DELETE FROM matched_blocks")
         self._store = self._open_store()
-        self.restarted = reason
+        self._restarted = reason
+
+    @property
+    def restarted(self) -> str | None:
+        """Why the chain is downloaded anew, since the phone was opened, if it is."""
+        return self._restarted
 
     def _open_store(self) -> Store:
         return Store(files.DatabaseFiles(self._database), self._pinned)
