@@ -132,9 +132,9 @@ async def test_no_stated_size_makes_a_phone_take_any_number_of_bytes(
     network.add(sign_record(huge, authority(2).issuer))
     network.publish()
 
-    with pytest.raises(BodyMismatchError):
-        await sync(tmp_path, network)
+    synced = await sync(tmp_path, network)
 
+    assert isinstance(synced.error, BodyMismatchError)
     assert network.largest <= MAX_FILE_BYTES
 
 
@@ -167,9 +167,46 @@ async def test_a_lie_about_a_body_is_refused(tmp_path: Path, lie: str) -> None:
     path = next(item for item in network.published if "/body/" in item)
     network.change(path, change)
 
-    with pytest.raises(error):
-        await sync(tmp_path, network)
+    synced = await sync(tmp_path, network)
 
+    assert isinstance(synced.error, error)
+    assert [block.path for block in synced.missing] == [path]
     assert not (tmp_path / path).exists()
     network.honest()
-    assert (await sync(tmp_path, network)).bodies == 1
+    synced = await sync(tmp_path, network)
+    assert (synced.bodies, synced.missing, synced.error) == (1, (), None)
+
+
+async def test_one_damaged_body_costs_none_of_the_others(tmp_path: Path) -> None:
+    network = network_of(20)
+    paths = [item for item in network.published if "/body/" in item]
+    network.change(paths[3], lambda data: data[:-1])
+
+    synced = await sync(tmp_path, network)
+
+    assert (synced.bodies, [block.path for block in synced.missing]) == (19, [paths[3]])
+
+
+class Silent(NetworkInMemory):
+    """A source that gives no bodies, nor an answer."""
+
+    async def get(self, path: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        if "/body/" in path:
+            self.requests.append(path)
+            raise UnavailableError(f"{path}: expected an answer, got none")
+        return await super().get(path, limit)
+
+
+async def test_a_source_that_answers_no_more_is_not_asked_for_every_body(
+    tmp_path: Path,
+) -> None:
+    network = Silent()
+    for _ in range(20):
+        network.block()
+    network.publish()
+
+    synced = await sync(tmp_path, network)
+
+    assert len(synced.missing) == 20
+    assert isinstance(synced.error, UnavailableError)
+    assert len([path for path in network.requests if "/body/" in path]) == 8

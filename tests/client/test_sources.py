@@ -117,6 +117,20 @@ async def test_a_checkpoint_is_asked_for_with_what_is_known() -> None:
     assert (first, second, tags) == (b"note", b"note", [None, '"1"'])
 
 
+async def test_an_anonymous_source_sends_nothing_back() -> None:
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("If-None-Match"))
+        return web.Response(body=b"note", headers={"ETag": '"one of a kind"'})
+
+    async with serving(answer) as url, HttpSource(url, anonymous=True) as source:
+        for _ in range(2):
+            assert await source.get("chain/1/checkpoint") == b"note"
+
+    assert seen == [None, None]
+
+
 async def test_cookies_are_never_sent_back() -> None:
     seen: list[str | None] = []
 

@@ -15,8 +15,9 @@ from cosignal.client.state import (
     parse_state,
     start_state,
 )
-from cosignal.client.store import MAX_KEPT, STATE_PATH, Store
+from cosignal.client.store import MAX_KEPT, STATE_PATH, DamagedError, Store
 from cosignal.protocol.errors import (
+    CosignalError,
     FatalError,
     MalformedError,
     RefusedError,
@@ -26,7 +27,7 @@ from cosignal.protocol.evidence import LOG_EQUIVOCATION, Evidence
 from tests.client.crashes import DyingFolder, PowerCutError
 from tests.client.followers import opened, snapshot, sync
 from tests.network_in_memory import NETWORK, RETENTION, NetworkInMemory
-from tests.protocol.sample_log import parses_or_is_malformed
+from tests.protocol.sample_log import flipped, parses_or_is_malformed
 from tests.strategies import NOW
 
 
@@ -193,6 +194,20 @@ async def test_a_full_disk_is_no_obstacle_once_there_is_room(tmp_path: Path) -> 
         assert [block.index for block in store.blocks] == [1]
 
 
+@given(st.data())
+async def test_a_bit_that_changed_in_a_state_is_noticed(data: st.DataObject) -> None:
+    network = NetworkInMemory()
+    written = encode_state(start_state(network.pinned))
+    changed = flipped(written, data.draw(st.integers(0, len(written) * 8 - 1)))
+
+    try:
+        state = parse_state(changed, network.pinned)
+    except CosignalError:
+        return
+    # The digest's own last digit has bits that mean nothing.
+    assert state == start_state(network.pinned)
+
+
 async def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     network = NetworkInMemory()
     network.publish()
@@ -282,3 +297,49 @@ def test_a_policy_without_a_first_shard_is_refused() -> None:
 
     with pytest.raises(UsageError, match="got 0"):
         network_of(later)
+
+
+@pytest.mark.parametrize("entry", range(3))
+async def test_an_entry_that_changed_on_the_disk_stops_the_follower(
+    tmp_path: Path, entry: int
+) -> None:
+    network = NetworkInMemory()
+    for _ in range(2):
+        network.block()
+    network.publish()
+    await sync(tmp_path, network)
+    path = tmp_path / "chain/1/tile/entries/000.p/3"
+    # The last byte of an entry is of a signature; whatever it is, it can be read.
+    end = path.read_bytes().index(network.entries[entry]) + len(network.entries[entry])
+    data = bytearray(path.read_bytes())
+    data[end - 5] ^= 1
+    path.write_bytes(data)
+
+    # The policy is no block; what stands before the first live one is not read.
+    if entry == 0:
+        assert (await sync(tmp_path, network)).entries == 0
+    else:
+        with pytest.raises(DamagedError, match="entries/000") as caught:
+            await sync(tmp_path, network)
+        assert "Delete" in caught.value.advice
+
+
+async def test_what_changed_on_the_disk_is_taken_from_a_source_again(
+    tmp_path: Path,
+) -> None:
+    network = NetworkInMemory()
+    network.block()
+    network.publish()
+    with opened(tmp_path, network) as store:
+        await Follower(store, network).sync(network.now)
+        path = tmp_path / "chain/1/tile/entries/000.p/2"
+        data = bytearray(path.read_bytes())
+        data[200] ^= 1
+        path.write_bytes(data)
+        network.block()
+        network.publish()
+
+        synced = await Follower(store, network).sync(network.now)
+
+        assert (synced.entries, synced.bodies) == (1, 1)
+        assert list(store.entries("1", 0, 3)) == network.entries

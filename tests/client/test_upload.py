@@ -14,6 +14,7 @@ from cosignal.client.follower import Follower
 from cosignal.client.sources import HttpSource, new_session
 from cosignal.client.store import Store
 from cosignal.client.upload import (
+    MAX_TEXT,
     NO_CODE,
     REQUEST_BYTES,
     Step,
@@ -140,12 +141,17 @@ async def upload_to(handler: Handler, keys: list[DiagnosisKey]) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 14, 30])
-async def test_every_request_has_one_size_whatever_it_carries(count: int) -> None:
+@pytest.mark.parametrize("length", [700, MAX_TEXT])
+async def test_every_request_has_one_size_whatever_it_carries(
+    count: int, length: int
+) -> None:
     sizes: list[int] = []
 
     async def answer(request: web.Request) -> web.Response:
         sizes.append(len(await request.read()))
-        return web.json_response(GOOD | {"token": "t" * 400, "certificate": "c" * 700})
+        return web.json_response(
+            GOOD | {"token": "t" * length, "certificate": "c" * length}
+        )
 
     await upload_to(answer, sample_keys(count))
 

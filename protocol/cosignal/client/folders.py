@@ -64,6 +64,10 @@ class Files(Protocol):
     def erase_folder(self, path: str) -> None:
         """Remove a folder that holds nothing but files, if there is one."""
 
+    @property
+    def remedy(self) -> str:
+        """What a person can do when what was verified is damaged."""
+
 
 class Folder:
     """Files by relative path, as `Path.as_posix` writes it.
@@ -106,6 +110,14 @@ class Folder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    @property
+    def remedy(self) -> str:
+        """What a person can do when what was verified is damaged."""
+        return (
+            f"Delete {self.root} and sync again; the chain is then downloaded anew. "
+            "Keep its evidence, if there is any."
+        )
 
     def where(self, path: str) -> str:
         """What to call the place of a file when talking to a person."""

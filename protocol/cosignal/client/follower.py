@@ -5,7 +5,10 @@ What this module guarantees:
 * A checkpoint counts only with the quorum of the policy in force, not older than 24
   hours, not smaller than before, and with the root that its entries lead to.
 * Only new entries are fetched, and only bodies of the regions asked for that have not
-  expired; each is verified before it is kept.
+  expired; each is verified before it is kept. One that is damaged or withheld costs
+  none of the others.
+* What was verified before is known by its hashes: where the disk holds something else
+  by now, or another source does, it does not count.
 * Policies are followed version by version, shards seal by seal.
 * A refused checkpoint changes nothing. It is kept: as evidence where somebody is
   convicted by it, else as it came.
@@ -13,7 +16,7 @@ What this module guarantees:
   `store`.
 
 The clock is the caller's, and so is what to do about blocks whose body a source does
-not have.
+not have, or gives damaged.
 
 Source: docs/reference/protocol.md, "Chain rules".
 """
@@ -26,7 +29,7 @@ from cosignal.client.certify import certify
 from cosignal.client.disputes import find_disputes, head_of
 from cosignal.client.downloads import fetch_all, fetch_bundle, fetch_shards, windows
 from cosignal.client.paths import EVIDENCE_FOLDER, checkpoint_path
-from cosignal.client.sources import MAX_FILE_BYTES, Source
+from cosignal.client.sources import MAX_FILE_BYTES, Source, TooLargeError
 from cosignal.client.store import Block, Store
 from cosignal.protocol.blocks import verify_body
 from cosignal.protocol.chain import Chain, VerifiedEntry
@@ -36,14 +39,18 @@ from cosignal.protocol.checkpoints import (
     verify_checkpoint,
 )
 from cosignal.protocol.errors import (
+    BodyMismatchError,
     ConsistencyError,
+    CosignalError,
     GoneError,
     MalformedError,
     NotFoundError,
     SplitViewError,
     StaleError,
+    UnavailableError,
     VerificationError,
 )
+from cosignal.protocol.merkle import CompactRange, leaf_hash
 from cosignal.protocol.notes import MAX_NOTE_BYTES
 from cosignal.protocol.tiles import TILE_WIDTH, Bundle, bundles_between
 
@@ -61,6 +68,7 @@ class Synced:
         bodies: Number of bodies fetched.
         erased: Number of bodies erased because they expired.
         missing: Blocks whose body is wanted, but was not to be had.
+        error: Why the first of these was not, unless the source just lacks it.
     """
 
     certified: CertifiedCheckpoint
@@ -68,6 +76,7 @@ class Synced:
     bodies: int
     erased: int
     missing: tuple[Block, ...]
+    error: CosignalError | None = None
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -84,6 +93,7 @@ class Follower:
         *,
         regions: AbstractSet[str] | None = None,
         progress: Progress = silent,
+        erase: bool = True,
     ) -> None:
         """Follow `source` into `store`.
 
@@ -92,11 +102,13 @@ class Follower:
             source: Where it comes from; may be another one in every run.
             regions: Whose bodies to fetch; None for all.
             progress: Told about long work.
+            erase: Whether to erase what has expired; else the caller does.
         """
         self.store = store
         self.source = source
         self._regions = regions
         self._progress = progress
+        self._erase = erase
 
     async def sync(self, now: int) -> Synced:
         """Catch up with the source.
@@ -116,9 +128,9 @@ class Follower:
             MalformedError: It gives something else than a chain.
         """
         certified, entries = await self._follow_chain(now)
-        erased = self.store.erase_expired(now)
-        bodies, missing = await self._fetch_bodies()
-        return Synced(certified, entries, bodies, erased, missing)
+        erased = self.store.erase_expired(now) if self._erase else 0
+        bodies, missing, error = await self._fetch_bodies(now)
+        return Synced(certified, entries, bodies, erased, missing, error)
 
     # Chain -------------------------------------------------------------------------
 
@@ -189,14 +201,14 @@ class Follower:
         shard, start, size = chain.shard, chain.size, certified.checkpoint.size
         verified: list[VerifiedEntry] = []
         # The first bundle begins with entries verified before. It takes their place on
-        # the disk, and the compact range would not notice if they were others.
-        known = list(self.store.entries(shard, start - start % TILE_WIDTH, start))
+        # the disk, and the root would not notice if they were others.
+        known = start % TILE_WIDTH
         for part in windows(bundles_between(start, size)):
             bundles = await self._fetch_bundles(shard, part, trust_disk=trust_disk)
             fresh = [entry for bundle in bundles for entry in bundle]
-            _check_known(known, fresh, start)
-            chain, gained = chain.extend(fresh[len(known) :])
-            known = []
+            _check_known(chain, fresh[:known])
+            chain, gained = chain.extend(fresh[known:])
+            known = 0
             verified += gained
             self.store.keep_bundles(shard, zip(part, bundles, strict=True))
             self._progress("entries", chain.size, size)
@@ -247,33 +259,45 @@ class Follower:
 
     # Bodies ------------------------------------------------------------------------
 
-    async def _fetch_bodies(self) -> tuple[int, tuple[Block, ...]]:
+    async def _fetch_bodies(
+        self, now: int
+    ) -> tuple[int, tuple[Block, ...], CosignalError | None]:
         """Fetch bodies that are wanted; count them, and list those not to be had."""
-        wanted = [block for block in self.store.blocks if self._wants(block)]
-        missing: list[Block] = []
-        done = 0
+        wanted = [block for block in self.store.blocks if self._wants(block, now)]
+        kept: set[Block] = set()
+        errors: list[CosignalError] = []
         for part in windows(wanted):
             found = await fetch_all(self._fetch_body(block) for block in part)
             pairs = list(zip(part, found, strict=True))
-            kept = [(block, data) for block, data in pairs if data is not None]
-            self.store.keep_bodies(kept)
-            missing += [block for block, data in pairs if data is None]
-            done += len(kept)
-            self._progress("bodies", done + len(missing), len(wanted))
-        return done, tuple(missing)
+            good = [(block, data) for block, data in pairs if isinstance(data, bytes)]
+            self.store.keep_bodies(good)
+            kept.update(block for block, _ in good)
+            failed = [error for error in found if isinstance(error, CosignalError)]
+            errors += failed
+            self._progress("bodies", len(kept), len(wanted))
+            if not good and any(isinstance(item, UnavailableError) for item in failed):
+                # It does not answer any more.
+                break
+        missing = tuple(block for block in wanted if block not in kept)
+        return len(kept), missing, errors[0] if errors else None
 
-    def _wants(self, block: Block) -> bool:
+    def _wants(self, block: Block, now: int) -> bool:
         here = self._regions is None or block.record.region in self._regions
-        return here and not self.store.has_body(block)
+        return here and block.record.expires > now and not self.store.has_body(block)
 
-    async def _fetch_body(self, block: Block) -> bytes | None:
+    async def _fetch_body(self, block: Block) -> bytes | CosignalError | None:
+        """A verified body; what was wrong with it; or None where there is none."""
         try:
             # What an issuer states may be more than anybody could hold.
             limit = min(block.record.body_bytes, MAX_FILE_BYTES)
             data = await self.source.get(block.path, limit)
+            verify_body(block.record, data, block.policy, block.time)
         except (NotFoundError, GoneError):
             return None
-        verify_body(block.record, data, block.policy, block.time)
+        except TooLargeError as error:
+            return BodyMismatchError(str(error), advice=error.advice)
+        except (VerificationError, UnavailableError) as error:
+            return error
         return data
 
 
@@ -289,10 +313,15 @@ def _check_head(chain: Chain, certified: CertifiedCheckpoint) -> None:
         )
 
 
-def _check_known(known: list[bytes], fresh: list[bytes], start: int) -> None:
-    """Refuse a bundle that changes entries verified before."""
-    if fresh[: len(known)] != known:
+def _check_known(chain: Chain, again: list[bytes]) -> None:
+    """Refuse a bundle that changes entries verified before, the last ones of a chain.
+
+    A bundle begins where a complete subtree does, so the entries of the last one are
+    the leaves of the compact range's last hashes.
+    """
+    found = CompactRange().extend(map(leaf_hash, again)).hashes
+    if found != chain.range.hashes[len(chain.range.hashes) - len(found) :]:
         raise ConsistencyError(
-            f"entries up to {start}: expected those verified before, got others",
+            f"entries up to {chain.size}: expected those verified before, got others",
             advice="The source changed or damaged its files; ask another mirror.",
         )

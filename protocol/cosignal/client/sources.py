@@ -5,6 +5,9 @@ What this module guarantees:
 * A node's base URL, its `/chain` and a shard's prefix all mean the same place; so does
   the folder of a mirror.
 * No cookie is kept or sent, no answer is larger than asked for, nothing waits for ever.
+* A checkpoint's ETag is sent back, for 304 costs a mirror nothing; but any word that is
+  sent back can be one of a kind, and tell a reader from the others. `anonymous` sources
+  send none.
 * An answer's size is what it unpacks to: a small file that swells is given up at the
   limit.
 * Whatever goes wrong is a `SourceError`.
@@ -39,6 +42,10 @@ CONNECT_SECONDS = 10.0
 _CHAIN = re.compile(r"/chain(/[0-9]+)?/?$")
 
 
+class TooLargeError(UnavailableError):
+    """A file is larger than whoever asked for it can take."""
+
+
 class Source(Protocol):
     """Where files of a chain come from."""
 
@@ -59,6 +66,7 @@ class Source(Protocol):
         Raises:
             NotFoundError: There is no such file.
             GoneError: It was erased.
+            TooLargeError: It has more bytes.
             UnavailableError: No answer, or one that cannot be taken.
         """
 
@@ -72,6 +80,7 @@ class HttpSource:
         session: aiohttp.ClientSession | None = None,
         *,
         traffic: Traffic | None = None,
+        anonymous: bool = False,
     ) -> None:
         """Read below `url`.
 
@@ -79,6 +88,7 @@ class HttpSource:
             url: Base URL of a node or mirror, its `/chain`, or a shard's prefix.
             session: To share among sources; without it the source makes its own.
             traffic: Counts what the source's own session moves.
+            anonymous: Send nothing back that came in an earlier answer.
 
         Raises:
             UsageError: Session and traffic; a session counts what it was made to count.
@@ -91,6 +101,7 @@ class HttpSource:
         self.base = _CHAIN.sub("", url.rstrip("/"))
         self._session = session
         self._traffic = traffic
+        self._anonymous = anonymous
         self._own: aiohttp.ClientSession | None = None
         # Checkpoints by path with their ETags, owned by `get`: most polls find the
         # same one, and 304 costs the mirror nothing.
@@ -141,7 +152,7 @@ class HttpSource:
         return data
 
     def _remember(self, path: str, etag: str | None, data: bytes) -> None:
-        if etag and path.endswith("/checkpoint"):
+        if etag and not self._anonymous and path.endswith("/checkpoint"):
             self._known[path] = (etag, data)
 
 
@@ -267,7 +278,7 @@ async def read_answer(answer: aiohttp.ClientResponse, path: str, limit: int) -> 
         Its body.
 
     Raises:
-        UnavailableError: It is larger.
+        TooLargeError: It is larger.
     """
     chunks, size = list[bytes](), 0
     async for chunk in answer.content.iter_any():
@@ -284,8 +295,8 @@ def _not_found(path: str) -> NotFoundError:
     )
 
 
-def _too_large(path: str, limit: int) -> UnavailableError:
-    return UnavailableError(
+def _too_large(path: str, limit: int) -> TooLargeError:
+    return TooLargeError(
         f"{path}: expected at most {limit} bytes, got more",
         advice="The place serves something else; check the address, or try another.",
     )

@@ -4,7 +4,8 @@ What this module guarantees:
 
 * `parse_state(encode_state(state), pinned)` is the same state.
 * A state of another network, of another one of the same name, or one that was cut
-  short, is refused.
+  short, is refused; so is one in which a bit has changed, for else every source would
+  seem to lie.
 * A state of version 1 is read as well; see `chain_state`.
 * The pinned policy is never read from the file, so whoever can write the folder cannot
   change whom the follower trusts first.
@@ -14,6 +15,7 @@ When the file is written is for `store` to say.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -115,6 +117,12 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     revoked: list[tuple[str, bytes]]
     live: tuple[str, int]
     configurations: list[_Adopted] = []
+    #: SHA-256 of the file without it; states written before it came have none.
+    check: bytes = b""
+
+    def digest(self) -> bytes:
+        bare = msgspec.structs.replace(self, check=b"")
+        return sha256(msgspec.json.encode(bare)).digest()
 
 
 def start_state(pinned: Policy) -> State:
@@ -157,18 +165,17 @@ def network_of(pinned: Policy) -> str:
 
 def encode_state(state: State) -> bytes:
     """Write a state for `parse_state`; JSON, so that a person can read it."""
-    return msgspec.json.encode(
-        _File(
-            STATE_VERSION,
-            msgspec.Raw(dump_chain(state.chain)),
-            state.note,
-            [_Ended(item.shard, item.size, item.note) for item in state.ended],
-            _written(state.policies),
-            sorted(state.revoked),
-            state.live,
-            _written(state.configurations),
-        )
+    file = _File(
+        STATE_VERSION,
+        msgspec.Raw(dump_chain(state.chain)),
+        state.note,
+        [_Ended(item.shard, item.size, item.note) for item in state.ended],
+        _written(state.policies),
+        sorted(state.revoked),
+        state.live,
+        _written(state.configurations),
     )
+    return msgspec.json.encode(msgspec.structs.replace(file, check=file.digest()))
 
 
 def parse_state(data: bytes, pinned: Policy) -> State:
@@ -193,6 +200,10 @@ def parse_state(data: bytes, pinned: Policy) -> State:
         raise MalformedError(
             f"state: expected version {STATE_VERSION}, got {file.version}",
             advice=_ADVICE,
+        )
+    if file.check and file.check != file.digest():
+        raise MalformedError(
+            "state: expected what was written, got something else", advice=_ADVICE
         )
     chain = load_chain(bytes(file.chain), pinned)
     if chain.network != network_of(pinned):

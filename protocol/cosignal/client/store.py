@@ -6,6 +6,8 @@ What this module guarantees:
   atomically, after the entries it counts are on the disk.
 * A body is kept only as long as its block has not expired.
 * Reading a body checks its commitment again; a damaged one is dropped, not believed.
+* Entries whose blocks live are checked against each other, and against the last one
+  that was verified, when the store is opened.
 
 What a crash leaves behind, in the order of writing::
 
@@ -37,9 +39,10 @@ from cosignal.client.state import (
 )
 from cosignal.protocol.bodies import commit
 from cosignal.protocol.chain import Chain, VerifiedEntry
-from cosignal.protocol.entries import parse_entry
+from cosignal.protocol.entries import Entry, parse_entry
 from cosignal.protocol.errors import FatalError, MalformedError
 from cosignal.protocol.evidence import Evidence
+from cosignal.protocol.merkle import leaf_hash
 from cosignal.protocol.policy import Policy
 from cosignal.protocol.records import (
     BlockRecord,
@@ -62,6 +65,10 @@ from cosignal.protocol.tiles import (
 STATE_PATH = f"{PRIVATE}/state.json"
 #: A liar can make any number of notes; so many files of a kind are kept to look at.
 MAX_KEPT = 64
+
+
+class DamagedError(FatalError):
+    """What was verified before is not on the disk any more; it can be had again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Store:
         Raises:
             RefusedError: Another process holds it, or it is of another network.
             MalformedError: The state is damaged.
-            FatalError: Entries that the state counts are missing.
+            DamagedError: Entries that the state counts are missing, or others.
         """
         folder.hold()
         try:
@@ -172,7 +179,7 @@ class Store:
         """Verified entries `start` up to `stop` of a shard.
 
         Raises:
-            FatalError: A bundle is missing or damaged.
+            DamagedError: A bundle is missing or damaged.
         """
         size = self.state.size_of(shard)
         for bundle in bundles_between(start, min(stop, size)):
@@ -187,11 +194,22 @@ class Store:
         except MalformedError:
             entries = None
         if entries is None:
-            raise FatalError(
-                f"{_path(shard, bundle)}: expected the entries verified before",
-                advice="Delete the folder and sync again.",
-            )
+            raise self.damaged(_path(shard, bundle))
         return entries
+
+    def damaged(self, path: str) -> DamagedError:
+        """Say that a file does not hold what was verified.
+
+        Args:
+            path: The file.
+
+        Returns:
+            To be raised.
+        """
+        return DamagedError(
+            f"{path}: expected the entries verified before, got others or none",
+            advice=self.folder.remedy,
+        )
 
     # State -------------------------------------------------------------------------
 
@@ -239,13 +257,29 @@ class Store:
             start = index if shard == first else 0
             stop = self.state.size_of(shard)
             policies = self._policies(shard)
-            for offset, data in enumerate(self.entries(shard, start, stop)):
-                entry = parse_entry(data)
+            for position, entry in self._checked(shard, start, stop):
                 record = parse_record(entry.record).record
                 if isinstance(record, BlockRecord):
-                    position = start + offset
                     policy = [item for at, item in policies if at < position][-1]
                     yield Block(shard, position, entry.time, record, policy)
+
+    def _checked(
+        self, shard: str, start: int, stop: int
+    ) -> Iterator[tuple[int, Entry]]:
+        """Index and entry of those that still lead to the last one verified."""
+        leaf: bytes | None = None
+        for position, data in enumerate(self.entries(shard, start, stop), start):
+            try:
+                entry = parse_entry(data)
+            except MalformedError:
+                entry = None
+            if entry is None or leaf not in (None, entry.prev):
+                raise self.damaged(_path(shard, Bundle(position // TILE_WIDTH)))
+            yield position, entry
+            leaf = leaf_hash(data)
+        chain = self.state.chain
+        if shard == chain.shard and leaf not in (None, chain.last_leaf):
+            raise self.damaged(_path(shard, Bundle((stop - 1) // TILE_WIDTH)))
 
     def _policies(self, shard: str) -> list[tuple[int, PolicyRecord]]:
         """Index and record of each policy, -1 for those of earlier shards."""

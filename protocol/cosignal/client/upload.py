@@ -9,6 +9,8 @@ What this module guarantees:
 * An authority's refusal is an `UploadRefusedError` with its error code. No message
   holds a one-time code, a token or a key, even if the server echoes them.
 * Nothing is sent on to where an answer redirects.
+* What an answer says is bounded: no number or text in it is more than a phone can keep,
+  or than fits the next request beside 30 keys.
 
 The JSON is that of Google's verification and key servers, so this client drives those
 as well. What outlives a crash, when to upload, and when to pretend to, are for
@@ -31,7 +33,7 @@ import msgspec
 
 from cosignal.client.sources import read_answer, reason
 from cosignal.protocol.certificates import UploadedKey, tek_mac
-from cosignal.protocol.diagnosis_keys import DiagnosisKey
+from cosignal.protocol.diagnosis_keys import MAX_KEYS, DiagnosisKey
 from cosignal.protocol.errors import RefusedError, UnavailableError
 
 #: Size of every request's body: 30 keys and a certificate fit.
@@ -39,6 +41,10 @@ REQUEST_BYTES = 6_144
 #: Tokens, certificates and receipts have less than 2 kB.
 MAX_ANSWER_BYTES = 65_536
 SECRET_BYTES = 32
+#: Longest token or certificate that is taken; with it and 30 keys a request is full.
+MAX_TEXT = 2_048
+#: Longest receipt, a note with one signature.
+MAX_RECEIPT = 4_096
 #: What a phone takes: every report that publishes keys.
 ACCEPTED_REPORTS = ["confirmed", "likely", "user-report"]
 
@@ -58,7 +64,13 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
+#: Tokens and certificates are printable and without blanks.
+_Text = Annotated[str, msgspec.Meta(pattern=rf"\A[!-~]{{1,{MAX_TEXT}}}\Z")]
+#: Text of any kind, but no half of a surrogate pair, which nothing can store.
+_Receipt = Annotated[
+    str, msgspec.Meta(pattern=rf"\A[^\ud800-\udfff]{{0,{MAX_RECEIPT}}}\Z")
+]
+_Opaque = Annotated[str, msgspec.Meta(pattern=rf"\A[!-~]{{0,{MAX_TEXT}}}\Z")]
 
 
 class Step(StrEnum):
@@ -146,9 +158,9 @@ class _Certificate(msgspec.Struct):
 
 class _Published(msgspec.Struct, rename="camel"):
     # Google's server leaves 0 out, but then has the token.
-    inserted_exposures: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    revision_token: str = ""
-    receipt: str = ""
+    inserted_exposures: Annotated[int, msgspec.Meta(ge=0, le=MAX_KEYS)] | None = None
+    revision_token: _Opaque = ""
+    receipt: _Receipt = ""
 
 
 class _Refusal(msgspec.Struct, rename="camel"):

@@ -134,6 +134,8 @@ async def check_chain(
         CosignalError: As `Follower.sync` says.
     """
     synced = await Follower(store, source, progress=progress).sync(now)
+    if synced.error is not None:
+        raise synced.error
     if synced.missing:
         raise UnavailableError(
             f"{synced.missing[0].path}: expected a body that has not expired, got none "

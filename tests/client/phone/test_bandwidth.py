@@ -102,3 +102,20 @@ async def test_what_led_to_nothing_is_booked_as_well(
                 await bob.sync(sources, network.now)
 
         assert bob.bandwidth()[0].total.requests == 1
+
+
+async def test_what_goes_on_at_the_same_time_is_booked_once(
+    tmp_path: Path, served: tuple[NetworkInMemory, str]
+) -> None:
+    network, url = served
+    with phone(tmp_path, network) as bob:
+        async with bob.mirrors(url) as sources, bob._meter.session() as session:
+            with bob._meter.booked(network.now):
+                await bob.sync(sources, network.now)
+                async with session.post(f"{url}v1/publish", data=b"x") as answer:
+                    await answer.read()
+        (day,) = bob.bandwidth()
+
+    spent = bob._meter._traffic.snapshot()
+    assert day.amounts == {kind: spent.of_kind(kind) for kind in day.amounts}
+    assert day.amounts[Kind.UPLOADS].requests == 1

@@ -117,6 +117,18 @@ def test_a_time_that_no_draw_can_give_is_drawn_again(database: Database) -> None
     assert plan(database, NOW, entropy, PER_DAY) < NOW + 40 * DAY < wrong
 
 
+def test_one_wrong_reading_of_the_clock_silences_nothing(database: Database) -> None:
+    entropy = counted_entropy()
+    plan(database, NOW, entropy, PER_DAY)
+    plan(database, NOW + 15 * DAY, entropy, PER_DAY)
+    begun(database)
+
+    for hour in range(0, 10 * 24, 2):
+        plan(database, NOW + hour * HOUR, entropy, PER_DAY)
+
+    assert begun(database) == 1
+
+
 @pytest.mark.parametrize("per_day", [0.0, -1.0, 24.5, math.nan, math.inf])
 def test_a_rate_that_is_none_is_refused(database: Database, per_day: float) -> None:
     with pytest.raises(UsageError, match="per_day: expected more than 0"):
@@ -241,5 +253,7 @@ async def test_real_and_fake_uploads_look_the_same_on_the_line(
 def begin_fake(phone: Uploader) -> None:
     """Let the time of a fake upload be the phone's time."""
     with phone.database.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO chaff VALUES (1, ?)", (phone.now,))
+        connection.execute(
+            "INSERT OR REPLACE INTO chaff VALUES (1, ?, ?)", (phone.now, phone.now)
+        )
     plan(phone.database, phone.now, phone.entropy, PER_DAY)

@@ -1,8 +1,12 @@
+import asyncio
+
 import pytest
 
 from cosignal.client.phone.phone import Phone
+from cosignal.client.sources import MAX_FILE_BYTES
 from cosignal.protocol.errors import (
     CosignalError,
+    StaleError,
     UsageError,
 )
 from tests.client.phone.mirrors import Absent, Elsewhere, Stalling
@@ -118,3 +122,55 @@ async def test_no_mirror_is_a_mistake_of_the_app(
 ) -> None:
     with pytest.raises(UsageError, match="mirrors: expected one or more"):
         await sync(bob, network, [])
+
+
+class Trickling(Elsewhere):
+    """It answers every time, and gets nowhere."""
+
+    async def get(self, path: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        await asyncio.sleep(0.05)
+        return await super().get(path, limit)
+
+
+async def test_a_mirror_that_trickles_is_given_up_and_asked_last(
+    bob: Phone, network: NetworkInMemory
+) -> None:
+    for _ in range(40):
+        network.block()
+    network.publish()
+    mirrors = [Trickling("slow", network), Elsewhere("quick", network)]
+
+    done = await bob.sync(mirrors, network.now, patience=5, budget=0.2)
+    again = await bob.sync(mirrors, network.now, patience=5, budget=5)
+
+    (slow, quick) = done.chain.attempts
+    assert "expected all of it from slow within 0.2 s" in str(slow.error)
+    # What the slow one gave was kept.
+    assert quick.synced is not None
+    assert 0 < quick.synced.bodies < 40
+    assert [item.mirror for item in again.chain.attempts] == ["quick"]
+
+
+async def test_a_clock_that_is_a_day_ahead_is_doubted_and_no_mirror_is_blamed(
+    bob: Phone, network: NetworkInMemory
+) -> None:
+    network.publish()
+    mirrors: list[Elsewhere] = [Absent("nobody", network)]
+    mirrors += [Elsewhere(name, network) for name in ("one", "other")]
+
+    with pytest.raises(StaleError, match="at every mirror") as caught:
+        await bob.sync(mirrors, network.now + 90_000)
+
+    assert "Correct this phone's clock" in caught.value.advice
+    assert bob._database.read("SELECT name FROM mirrors") == [("nobody",)]
+
+
+async def test_one_old_mirror_beside_a_liar_says_nothing_of_the_clock(
+    bob: Phone, network: NetworkInMemory
+) -> None:
+    network.publish()
+
+    with pytest.raises(CosignalError) as caught:
+        await bob.sync([lying(network), network], network.now + 90_000)
+
+    assert "clock" not in caught.value.advice

@@ -1,9 +1,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cosignal.client.configurations import verify_configuration
 from cosignal.client.phone.phone import Phone
 from cosignal.client.phone.sighting_log import Heard
+from cosignal.client.store import DamagedError
 from cosignal.client.verify import check_proof
 from cosignal.protocol.diagnosis_keys import Infectiousness, ReportType
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
@@ -291,3 +294,20 @@ async def test_the_block_of_an_alert_can_be_proved_as_well(
     proven = check_proof(proof.proof, proof.entry, bob.trust)
     assert isinstance(proven.record, BlockRecord)
     assert proven.record.commit == place.commit
+
+
+async def test_no_proof_is_made_of_a_damaged_download(
+    bob: Phone, network: NetworkInMemory
+) -> None:
+    network.block()
+    network.publish()
+    await sync(bob, network)
+    (path,) = [path for path in bob._store.folder.files() if "entries" in path]
+    data = bob._store.folder.read(path) or b""
+    bob._store.folder.put(path, data.replace(b"class", b"clasp", 1))
+    assert data != bob._store.folder.read(path)
+
+    with pytest.raises(DamagedError) as caught:
+        bob.prove_entry("1", 1)
+
+    assert "Phone.start_over" in caught.value.advice

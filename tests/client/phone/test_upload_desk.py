@@ -48,7 +48,7 @@ async def carry_on(
         url, api_key=desk.api_key("device"), health_authority=desk.authority
     ) as client:
         return await who.uploads.carry_on(
-            client, lambda: clock[0], conditions, sleep=sleep
+            client, lambda: clock[0], lambda: conditions, sleep=sleep
         )
 
 
@@ -157,7 +157,7 @@ async def test_fake_uploads_wait_for_good_conditions_and_real_ones_do_not(
         often.broadcast(Metadata(-15), NOW - 86400)
         # So many times pass that one of them is now.
         with often._database.write() as connection:
-            connection.execute("INSERT INTO chaff VALUES (1, ?)", (NOW - 1,))
+            connection.execute("INSERT INTO chaff VALUES (1, ?, ?)", (NOW - 2, NOW - 1))
         await carry_on(often, desk, way.url, ON_THE_ROAD)
         assert way.paths == []
         often.uploads.begin(await a_code(desk), NOW)

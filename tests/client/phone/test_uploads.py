@@ -11,7 +11,7 @@ from sqlalchemy import select
 from cosignal.client.phone import uploads
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.upload_advice import advice
-from cosignal.client.phone.upload_jobs import Job, State, add_job, find_job
+from cosignal.client.phone.upload_jobs import Job, State, add_job, find_job, remove_job
 from cosignal.client.upload import REQUEST_BYTES
 from cosignal.protocol.diagnosis_keys import DiagnosisKey
 from cosignal.protocol.errors import InvalidKeyError, UsageError
@@ -291,7 +291,7 @@ async def test_an_upload_may_be_forgotten_while_an_answer_is_on_its_way(
     desk: Desk, way: Lossy, phone: Uploader
 ) -> None:
     number = phone.begin(await a_code(desk), KEYS)
-    way.after["/api/verify"] = lambda: uploads.forget(phone.database, number)
+    way.after["/api/verify"] = lambda: remove_job(phone.database, number)
 
     job = await phone.run(number)
 
@@ -305,7 +305,8 @@ async def test_an_upload_that_was_given_up_leaves_nothing(
     code = await a_code(desk, "longCode")
     number = phone.begin(code, KEYS)
 
-    uploads.forget(phone.database, number)
+    remove_job(phone.database, number)
+    phone.database.scrub()
 
     assert code.encode() not in phone.raw()
     with pytest.raises(UsageError, match=f"got {number}"):

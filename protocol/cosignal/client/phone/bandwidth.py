@@ -2,14 +2,16 @@
 
 What this module guarantees:
 
-* What is booked is what the sockets moved, by kind of file; see `traffic`.
+* What is booked is what the sockets moved, by kind of file; see `traffic`. It is
+  booked once, however much goes on at the same time.
+* Booking never takes the place of the error that ended what was counted.
 * Days and sums only: not when, not from whom, not which file.
 
 Source: docs/reference/benchmarks.md, "client".
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +20,7 @@ import aiohttp
 from cosignal.client.phone.database import Database
 from cosignal.client.sources import new_session
 from cosignal.client.traffic import Account, Amount, Kind, Traffic
+from cosignal.protocol.errors import CosignalError
 
 DAY_SECONDS: Final = 86_400
 #: Days that are kept.
@@ -26,12 +29,14 @@ RETENTION_DAYS: Final = 31
 SCHEMA = """
 CREATE TABLE bandwidth (
   day INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  requests INTEGER NOT NULL,
-  sent INTEGER NOT NULL,
-  received INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (
+    kind IN ('checkpoint', 'entries', 'bodies', 'other', 'uploads', 'connecting')
+  ),
+  requests INTEGER NOT NULL CHECK (requests >= 0),
+  sent INTEGER NOT NULL CHECK (sent >= 0),
+  received INTEGER NOT NULL CHECK (received >= 0),
   PRIMARY KEY (day, kind)
-)
+) STRICT
 """
 
 
@@ -62,6 +67,8 @@ class Meter:
         """Book in `database`."""
         self._database = database
         self._traffic = Traffic()
+        #: What is on the disk of all that the sockets moved so far.
+        self._booked = Account({})
 
     def session(self) -> aiohttp.ClientSession:
         """Make a session whose traffic is counted; its caller closes it."""
@@ -69,16 +76,24 @@ class Meter:
 
     @contextmanager
     def booked(self, now: int) -> Iterator[None]:
-        """Book what is spent meanwhile, whether it led to anything or not.
+        """Book what was spent by the end of it, whether it led to anything or not.
 
         Args:
             now: Unix seconds.
         """
-        before = self._traffic.snapshot()
         try:
             yield
-        finally:
-            book(self._database, self._traffic.snapshot().since(before), now)
+        except BaseException:
+            # What cannot be booked now is booked with the next.
+            with suppress(CosignalError):
+                self._book(now)
+            raise
+        self._book(now)
+
+    def _book(self, now: int) -> None:
+        spent = self._traffic.snapshot()
+        book(self._database, spent.since(self._booked), now)
+        self._booked = spent
 
 
 def book(database: Database, spent: Account, now: int) -> None:

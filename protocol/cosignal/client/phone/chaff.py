@@ -4,7 +4,8 @@ What this module guarantees:
 
 * The times are a Poisson process: how long the next one takes does not depend on when
   the last one was, nor on anything that the phone or its owner does. A restart does not
-  draw again, for the next time is on the disk.
+  draw again, for the next time is on the disk. A clock that is set back does; what is
+  drawn later from the same process is as good.
 * A time that passed while nobody called is used within `LATE_SECONDS`, and after that
   skipped; however many were missed, one upload follows at most.
 * Real uploads are never asked about. Whether a fake one is put off is up to battery and
@@ -30,6 +31,7 @@ from cosignal.protocol.errors import UsageError
 SCHEMA: Final = """
 CREATE TABLE chaff (
     id INTEGER PRIMARY KEY CHECK (id = 1),
+    drawn INTEGER NOT NULL,
     next_time INTEGER NOT NULL
 ) STRICT;
 """
@@ -84,7 +86,7 @@ class Conditions:
         return powered and network
 
 
-#: The app's hook: called whenever something that can wait is due.
+#: The app's hook: asked whenever something that can wait is due.
 ConditionsNow = Callable[[], Conditions]
 
 
@@ -156,24 +158,35 @@ def take_slot(
             slot = _draw(database, now, entropy, per_day)
         if slot >= min(before, now + DAY_SECONDS):
             return None
-        _draw(database, slot, entropy, per_day)
+        _draw(database, now, entropy, per_day, since=slot)
         return slot
 
 
 def _slot(database: Database, now: int, entropy: Entropy, per_day: float) -> int:
     """The next time, drawn now where there is none that can be believed."""
     check_rate(per_day)
-    rows = database.read("SELECT next_time FROM chaff")
     longest = _LONGEST_MEANS * DAY_SECONDS / per_day
-    if rows and int(str(rows[0][0])) - now <= longest:
-        return int(str(rows[0][0]))
+    for drawn, following in database.read("SELECT drawn, next_time FROM chaff"):
+        # What was drawn later than now was drawn by a clock that was wrong.
+        if drawn <= now and following - now <= longest:
+            return int(following)
     return _draw(database, now, entropy, per_day)
 
 
-def _draw(database: Database, since: int, entropy: Entropy, per_day: float) -> int:
-    following = since + round(exponential(entropy, DAY_SECONDS / per_day))
+def _draw(
+    database: Database,
+    now: int,
+    entropy: Entropy,
+    per_day: float,
+    *,
+    since: int | None = None,
+) -> int:
+    wait = round(exponential(entropy, DAY_SECONDS / per_day))
+    following = (now if since is None else since) + wait
     with database.write() as connection:
-        connection.execute("INSERT OR REPLACE INTO chaff VALUES (1, ?)", (following,))
+        connection.execute(
+            "INSERT OR REPLACE INTO chaff VALUES (1, ?, ?)", (now, following)
+        )
     return following
 
 

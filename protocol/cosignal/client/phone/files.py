@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from cosignal.client.folders import PRIVATE
 from cosignal.client.phone.database import Database
 
-SCHEMA = "CREATE TABLE files (path TEXT PRIMARY KEY, data BLOB NOT NULL)"
+SCHEMA = "CREATE TABLE files (path TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT"
 
 #: Sorts behind every character that a path may hold.
 _LAST = "\U0010ffff"
@@ -29,6 +29,14 @@ class DatabaseFiles:
 
     def release(self) -> None:
         """Do nothing: the phone goes on when its store is closed."""
+
+    @property
+    def remedy(self) -> str:
+        """What an app can do when what was verified is damaged."""
+        return (
+            "Call Phone.start_over: the chain is then downloaded again; this phone's "
+            "keys, sightings and alerts stay."
+        )
 
     def where(self, path: str) -> str:
         """What to call the place of a file when talking to a person."""
@@ -76,6 +84,14 @@ class DatabaseFiles:
             connection.execute(
                 "DELETE FROM files WHERE path > ? AND path < ?",
                 (f"{path}/", f"{path}/{_LAST}"),
+            )
+
+    def erase_all_but(self, folder: str) -> None:
+        """Remove all files but those below a folder."""
+        with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM files WHERE NOT (path > ? AND path < ?)",
+                (f"{folder}/", f"{folder}/{_LAST}"),
             )
 
     def _below(self, path: str) -> list[str]:

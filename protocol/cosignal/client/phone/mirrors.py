@@ -4,10 +4,13 @@ What this module guarantees:
 
 * A mirror that lies, stalls, lags or lacks files costs time, never trust: the next one
   is asked, and what was verified so far stays.
-* A `PatientSource` is not waited for without end.
+* A `PatientSource` is not waited for without end, and no mirror for longer than its
+  budget: one that trickles is given up like one that stalls. What it gave is kept.
 * A mirror that withholds news is passed over for one that has them: when the quorum's
   newest word is older than it signs without news, another mirror is asked as well.
 * Mirrors that failed are asked last, until they serve again.
+* Where every mirror that answers has but an old word of the quorum, it is this phone's
+  clock that is doubted, and no mirror is blamed.
 
 What may be believed is decided by `follower`; here is only whom to ask.
 """
@@ -16,22 +19,26 @@ import asyncio
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from cosignal.client.follower import Follower, Progress, Synced, silent
-from cosignal.client.phone.database import Database
+from cosignal.client.phone.database import ClosedError, Database
 from cosignal.client.sources import MAX_FILE_BYTES, Source
 from cosignal.client.store import Store
 from cosignal.protocol.errors import (
     CosignalError,
     FatalError,
+    SourceError,
     SplitViewError,
+    StaleError,
     UnavailableError,
     UsageError,
 )
 
 #: A file of the largest size comes in this time over a slow mobile network.
 PATIENCE_SECONDS: Final = 20.0
+#: All bodies of two weeks come in this time over a slow mobile network.
+BUDGET_SECONDS: Final = 300.0
 #: Authorities sign anew every hour, news or not; an older word may hide some.
 NEWS_SECONDS: Final = 2 * 3600
 
@@ -39,7 +46,7 @@ SCHEMA = """
 CREATE TABLE mirrors (
   name TEXT PRIMARY KEY,
   failed INTEGER NOT NULL
-)
+) STRICT
 """
 
 
@@ -50,7 +57,7 @@ class Attempt:
     Attributes:
         mirror: Its name, an address.
         synced: What was done; None where it failed.
-        error: Why it failed; None where it did not.
+        error: Why it failed, or what was wrong with a body; None where nothing was.
     """
 
     mirror: str
@@ -113,8 +120,11 @@ async def sync_from_mirrors(
     *,
     regions: AbstractSet[str] | None = None,
     progress: Progress = silent,
+    budget: float = BUDGET_SECONDS,
 ) -> MirrorsSynced:
     """Catch up with the chain from the first mirrors that serve it.
+
+    What has expired is left for the caller to erase.
 
     Args:
         database: Remembers who failed.
@@ -123,6 +133,7 @@ async def sync_from_mirrors(
         now: Unix seconds.
         regions: Whose bodies to fetch; None for all.
         progress: Told about long work.
+        budget: How long one mirror may take for everything, seconds.
 
     Returns:
         What was done, and by whom.
@@ -130,31 +141,61 @@ async def sync_from_mirrors(
     Raises:
         UsageError: No mirrors.
         FatalError: The phone's own disk fails; no mirror can help.
+        ClosedError: The phone was closed meanwhile.
+        StaleError: The quorum's word is old wherever there is one: this phone's clock
+            may be more than a day ahead.
         CosignalError: None of them served: the error of the first one asked.
     """
     if not mirrors:
         raise UsageError("mirrors: expected one or more, got none")
     attempts: list[Attempt] = []
     for mirror in _in_order(database, mirrors):
-        follower = Follower(store, mirror, regions=regions, progress=progress)
-        attempt = await _try(follower, mirror.name, now)
+        follower = Follower(
+            store, mirror, regions=regions, progress=progress, erase=False
+        )
+        attempt = await _try(follower, mirror.name, now, budget)
         attempts.append(attempt)
-        _remember(database, attempt, now)
         if attempt.synced is not None and _is_enough(attempt.synced, now):
             break
     done = [attempt.synced for attempt in attempts if attempt.synced is not None]
+    for attempt in attempts:
+        # A word that is old for a clock that is wrong is nobody's fault.
+        if done or not isinstance(attempt.error, StaleError):
+            _remember(database, attempt, now)
     if not done:
-        raise attempts[0].error or UsageError("mirrors: expected an answer")
+        _raise_first(attempts)
     return MirrorsSynced(_best(done), tuple(attempts))
 
 
-async def _try(follower: Follower, name: str, now: int) -> Attempt:
+async def _try(follower: Follower, name: str, now: int, budget: float) -> Attempt:
     try:
-        return Attempt(name, await follower.sync(now))
-    except FatalError:
+        async with asyncio.timeout(budget):
+            synced = await follower.sync(now)
+    except TimeoutError:
+        error = UnavailableError(
+            f"sync: expected all of it from {name} within {budget:g} s, got a part",
+            advice="Use another mirror, or a better network; what came is kept.",
+        )
+        return Attempt(name, error=error)
+    except (FatalError, ClosedError):
         raise
     except CosignalError as error:
         return Attempt(name, error=error)
+    return Attempt(name, synced, synced.error)
+
+
+def _raise_first(attempts: Sequence[Attempt]) -> NoReturn:
+    """Say why nobody served: by the first one's error, or by this phone's clock."""
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    stale = [error for error in errors if isinstance(error, StaleError)]
+    others = [error for error in errors if not isinstance(error, SourceError)]
+    if stale and stale == others:
+        raise StaleError(
+            f"{stale[0]}; so at every mirror that answered",
+            advice="Correct this phone's clock, which may be more than a day ahead; if "
+            "it is right, use other mirrors.",
+        ) from stale[0]
+    raise errors[0]
 
 
 def _is_enough(synced: Synced, now: int) -> bool:

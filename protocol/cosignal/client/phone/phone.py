@@ -3,6 +3,8 @@
 What this module guarantees:
 
 * Everything the phone knows is one SQLite file; `delete_everything` overwrites it.
+* What was downloaded of the chain can be downloaded again: where it is damaged, the
+  phone starts over with it, says so, and keeps everything else.
 * Any call may be interrupted, the process killed between any two steps: opened again,
   the phone goes on from what it had.
 * Sightings and encounters never leave the phone; nothing is logged.
@@ -28,6 +30,7 @@ from cosignal.client.configurations import (
     prove,
 )
 from cosignal.client.follower import Progress, silent
+from cosignal.client.paths import EVIDENCE_FOLDER
 from cosignal.client.phone import (
     alerts,
     bandwidth,
@@ -52,8 +55,14 @@ from cosignal.client.phone.receipts import Standing, check_receipt, verify_when_
 from cosignal.client.phone.sighting_log import Heard, Scanned
 from cosignal.client.phone.upload_jobs import Job
 from cosignal.client.sources import HttpSource, Source
-from cosignal.client.store import Block, Store
-from cosignal.protocol.errors import RefusedError, UsageError
+from cosignal.client.store import Block, DamagedError, Store
+from cosignal.protocol.errors import (
+    CosignalError,
+    FatalError,
+    MalformedError,
+    RefusedError,
+    UsageError,
+)
 from cosignal.protocol.exposure.metadata import Metadata
 from cosignal.protocol.exposure.summaries import DailySummary
 from cosignal.protocol.exposure.windows import ExposureWindow
@@ -73,6 +82,9 @@ SCHEMAS: Final = (
     bandwidth.SCHEMA,
     *upload_desk.SCHEMAS,
 )
+#: Tables that are emptied, rather than refuse the file, where a value is damaged: who
+#: failed, what was spent, when to pretend next, what is on air.
+EXPENDABLE: Final = ("mirrors", "bandwidth", "chaff", "broadcast")
 #: A clock that is off by more makes a phone that nobody recognises, seconds.
 MAX_CLOCK_ERROR: Final = 7200
 
@@ -128,14 +140,16 @@ class Phone:
 
         Raises:
             RefusedError: Another process holds it, or it is of another network.
-            MalformedError: What it says of the chain is damaged.
-            FatalError: It cannot be opened, or is damaged.
+            FatalError: It cannot be opened, or what nobody can give back is damaged.
         """
         self._entropy = entropy
+        self._pinned = pinned
         self._regions = regions
         self._matcher = matcher
         self._syncing = asyncio.Lock()
-        self._database = Database(path, SCHEMAS)
+        self._syncs = 0
+        self._restarted: str | None = None
+        self._database = Database(path, SCHEMAS, expendable=EXPENDABLE)
         self._meter = bandwidth.Meter(self._database)
         try:
             self.uploads = upload_desk.UploadDesk(
@@ -144,7 +158,10 @@ class Phone:
                 entropy=entropy,
                 chaff_per_day=chaff_per_day,
             )
-            self._store = Store(files.DatabaseFiles(self._database), pinned)
+            try:
+                self._store = self._open_store()
+            except (MalformedError, FatalError) as error:
+                self.start_over(str(error))
         except BaseException:
             self._database.close()
             raise
@@ -165,6 +182,29 @@ class Phone:
     def close(self) -> None:
         """Let other processes open the file."""
         self._database.close()
+
+    def start_over(self, reason: str = "asked for") -> None:
+        """Forget what was downloaded of the chain; the next sync downloads it again.
+
+        Keys, sightings, alerts, uploads and evidence stay.
+
+        Args:
+            reason: What `restarted` says from now on.
+        """
+        with self._database.write() as connection:
+            files.DatabaseFiles(self._database).erase_all_but(EVIDENCE_FOLDER)
+            # What was found in the blocks is found again.
+            connection.execute("DELETE FROM matched_blocks")
+        self._store = self._open_store()
+        self._restarted = reason
+
+    @property
+    def restarted(self) -> str | None:
+        """Why the chain is downloaded anew, since the phone was opened, if it is."""
+        return self._restarted
+
+    def _open_store(self) -> Store:
+        return Store(files.DatabaseFiles(self._database), self._pinned)
 
     # Radio -------------------------------------------------------------------------
 
@@ -204,49 +244,87 @@ class Phone:
         *,
         progress: Progress = silent,
         patience: float = mirrors.PATIENCE_SECONDS,
+        budget: float = mirrors.BUDGET_SECONDS,
     ) -> PhoneSynced:
         """Catch up with the chain, match what is new, and find out whom to tell.
+
+        What is there already is matched and weighed even if no mirror serves: look at
+        `news` in any case.
 
         Args:
             sources: Mirrors in the order of preference.
             now: Unix seconds.
             progress: Told about long work.
             patience: How long to wait for one file, seconds.
+            budget: How long one mirror may take for everything, seconds.
 
         Returns:
             What was done.
 
         Raises:
+            StaleError: The quorum's word is old at every mirror that answered: this
+                phone's clock may be more than a day ahead.
             CosignalError: No mirror served; what was verified before stays.
         """
         _check_time(now)
-        async with self._syncing:
-            with self._meter.booked(now):
-                chain = await sync_from_mirrors(
-                    self._database,
-                    self._store,
-                    [mirrors.PatientSource(source, patience) for source in sources],
-                    now,
-                    regions=self._regions,
-                    progress=progress,
-                )
-            behind = chain.synced.certified.fresh_time - now
-            if abs(behind) <= timekeeping.MAX_SILENCE:
-                timekeeping.confirm_time(self._database, now)
-                surely = max(now, chain.synced.certified.fresh_time)
-                sighting_log.erase_future_sightings(self._database, surely)
-                own_keys.erase_future_keys(self._database, surely)
-            keys = await encounters.find_encounters(
-                self._database, self._store, self._matcher, progress
-            )
-            self.tidy(now)
-            self._update_alerts(now)
+        self._syncs += 1
+        try:
+            async with self._syncing:
+                patient = [mirrors.PatientSource(item, patience) for item in sources]
+                return await self._sync(patient, now, progress, budget)
+        finally:
+            self._syncs -= 1
+
+    async def _sync(
+        self, sources: Sequence[Source], now: int, progress: Progress, budget: float
+    ) -> PhoneSynced:
+        try:
+            chain = await self._follow(sources, now, progress, budget)
+        except CosignalError:
+            await self._learn(now, progress)
+            raise
+        behind = chain.synced.certified.fresh_time - now
+        if abs(behind) <= timekeeping.MAX_SILENCE:
+            timekeeping.confirm_time(self._database, now)
+            surely = max(now, chain.synced.certified.fresh_time)
+            sighting_log.erase_future_sightings(self._database, surely)
+            own_keys.erase_future_keys(self._database, surely)
+            self.uploads.confirm_time(now)
+        keys = await self._learn(now, progress)
         error = behind if behind > MAX_CLOCK_ERROR else 0
         return PhoneSynced(chain, keys, error, self.news())
 
+    async def _follow(
+        self, sources: Sequence[Source], now: int, progress: Progress, budget: float
+    ) -> MirrorsSynced:
+        try:
+            with self._meter.booked(now):
+                return await sync_from_mirrors(
+                    self._database,
+                    self._store,
+                    sources,
+                    now,
+                    regions=self._regions,
+                    progress=progress,
+                    budget=budget,
+                )
+        except DamagedError as error:
+            self.start_over(str(error))
+            raise
+
+    async def _learn(self, now: int, progress: Progress) -> int:
+        """Match and weigh what is there; say how many keys were looked for."""
+        keys = await encounters.find_encounters(
+            self._database, self._store, self._matcher, progress
+        )
+        self.tidy(now)
+        # A clock in doubt, as where no mirror served, must not age what was found.
+        self._update_alerts(timekeeping.time_to_erase_by(self._database, now))
+        return keys
+
     @asynccontextmanager
     async def mirrors(self, *urls: str) -> AsyncIterator[list[Source]]:
-        """Open mirrors whose traffic is counted.
+        """Open mirrors; their traffic is counted, and none recognises the phone.
 
         Args:
             urls: Base URLs of mirrors or nodes, in the order of preference.
@@ -263,7 +341,7 @@ class Phone:
                     f"mirrors: expected http:// or https:// addresses, got {url}"
                 )
         async with self._meter.session() as session:
-            yield [HttpSource(url, session) for url in urls]
+            yield [HttpSource(url, session, anonymous=True) for url in urls]
 
     def bandwidth(self) -> list[bandwidth.DayTraffic]:
         """What this phone spent on the network, the newest day first."""
@@ -282,6 +360,7 @@ class Phone:
         self._store.erase_expired(surely)
         heard_keys.forget_expired(self._database, self._store)
         alerts.erase_old_alerts(self._database, surely)
+        self._database.scrub()
 
     # Results -----------------------------------------------------------------------
 
@@ -378,10 +457,13 @@ class Phone:
     def delete_everything(self) -> None:
         """Overwrite and remove all that this phone knows; it is closed then.
 
+        A disk without room is no obstacle. Flash memory may keep earlier copies of what
+        was overwritten, out of reach of any app; an encrypted file system hides them.
+
         Raises:
-            RefusedError: A sync or an upload is under way.
+            RefusedError: A sync or an upload is under way, or waits for its turn.
         """
-        if self._syncing.locked() or self.uploads.is_busy:
+        if self._syncs or self.uploads.is_busy:
             raise RefusedError(
                 "phone: expected no sync and no upload under way",
                 advice="Cancel it, or wait for it, and delete then.",
@@ -389,7 +471,10 @@ class Phone:
         self._database.destroy()
 
     def _update_alerts(self, now: int) -> None:
-        live = {(item.shard, item.index) for item in self._store.blocks}
+        # A block that is still to be matched, as after starting over, weighs nothing
+        # yet, and takes nothing back.
+        matched = set(self._database.read("SELECT shard, block FROM matched_blocks"))
+        live = {(item.shard, item.index) for item in self._store.blocks} & matched
 
         def is_live(place: Place) -> bool:
             return (place.shard, place.index) in live

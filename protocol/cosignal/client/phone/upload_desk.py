@@ -24,11 +24,12 @@ from cosignal.client.phone import (
     uploads,
 )
 from cosignal.client.phone.bandwidth import Meter
-from cosignal.client.phone.chaff import Conditions
+from cosignal.client.phone.chaff import ConditionsNow
 from cosignal.client.phone.database import Database
 from cosignal.client.phone.own_keys import Entropy
-from cosignal.client.phone.upload_jobs import Job, State
-from cosignal.client.phone.upload_outcomes import KNOWN_KEYS
+from cosignal.client.phone.pacing import PAUSES
+from cosignal.client.phone.upload_jobs import Job
+from cosignal.client.phone.upload_outcomes import may_be_published
 from cosignal.client.upload import UploadClient
 from cosignal.protocol.errors import RefusedError
 from cosignal.protocol.intervals import interval_at, unix_at
@@ -68,11 +69,12 @@ class UploadDesk:
         self._entropy = entropy
         self._chaff_per_day = chaff_per_day
         self._turn = asyncio.Lock()
+        self._runs = 0
 
     @property
     def is_busy(self) -> bool:
-        """Whether `carry_on` is at work."""
-        return self._turn.locked()
+        """Whether `carry_on` is at work, or waits for its turn."""
+        return self._runs > 0
 
     def begin(
         self,
@@ -95,7 +97,8 @@ class UploadDesk:
             onset: An interval of the day symptoms began, if known.
             wait_until: The person accepts that the upload takes the place of a fake
                 one until then, so that nobody sees one more; Unix seconds, well before
-                the code ends. None, or no fake one in time: at once.
+                the code ends. None, or no fake one in time: at once. After it, bad
+                conditions put the upload off no longer.
 
         Returns:
             The upload's number.
@@ -120,6 +123,7 @@ class UploadDesk:
                 now=now,
                 entropy=self._entropy,
                 at=self._slot(now, wait_until),
+                wait_until=wait_until,
             )
             own_keys.hand_over(self._database, keys, number)
         return number
@@ -151,7 +155,7 @@ class UploadDesk:
         self,
         client: UploadClient,
         clock: Callable[[], int],
-        conditions: Conditions,
+        conditions: ConditionsNow,
         *,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> int:
@@ -164,29 +168,66 @@ class UploadDesk:
         Args:
             client: Talks to the authority.
             clock: Gives Unix seconds.
-            conditions: Of the phone at the moment; only what can wait asks for good
-                ones.
+            conditions: Gives those of the phone; asked when something that can wait is
+                due.
             sleep: Waits so many seconds between two requests.
 
         Returns:
             When to call again, Unix seconds.
+
+        Raises:
+            Exception: What went wrong with one upload, after the others were carried
+                on; the next call tries it again.
         """
-        async with self._turn:
-            planned = chaff.plan(
-                self._database, clock(), self._entropy, self._chaff_per_day
-            )
-            due = uploads.due(self._database, clock(), good=conditions.good())
-            with self._meter.booked(clock()):
-                for number in due:
-                    await uploads.run(
-                        self._database,
-                        client,
-                        number,
-                        clock,
-                        self._entropy,
-                        sleep=sleep,
-                    )
-            return min(planned, uploads.next_time(self._database) or planned)
+        self._runs += 1
+        try:
+            async with self._turn:
+                planned = chaff.plan(
+                    self._database, clock(), self._entropy, self._chaff_per_day
+                )
+                with self._meter.booked(clock()):
+                    await self._carry_on_all(client, clock, conditions, sleep)
+                return min(planned, uploads.next_time(self._database) or planned)
+        finally:
+            self._runs -= 1
+
+    async def _carry_on_all(
+        self,
+        client: UploadClient,
+        clock: Callable[[], int],
+        conditions: ConditionsNow,
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        seen: set[int] = set()
+        waiting: list[int] = []
+        failures: list[Exception] = []
+        while True:
+            due = self._due(clock(), conditions)
+            # What takes over from a refused one goes first: nothing comes between the
+            # requests of a fake one either. What was forgotten meanwhile is not due.
+            waiting = [
+                number for number in due if number not in seen or number in waiting
+            ]
+            waiting.sort(key=lambda number: number in seen)
+            seen.update(waiting)
+            if not waiting:
+                break
+            number = waiting.pop(0)
+            try:
+                await uploads.run(
+                    self._database, client, number, clock, self._entropy, sleep=sleep
+                )
+            except Exception as error:  # noqa: BLE001 - the others must not wait for it
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _due(self, now: int, conditions: ConditionsNow) -> list[int]:
+        """What is due, or will be after a pause: what goes on from a refusal, too."""
+        soon = now + PAUSES.stop
+        urgent = uploads.due(self._database, soon, good=False)
+        everything = uploads.due(self._database, soon, good=True)
+        return everything if everything != urgent and conditions().good() else urgent
 
     def jobs(self) -> list[Job]:
         """The person's own uploads, oldest first, ended ones included."""
@@ -199,21 +240,24 @@ class UploadDesk:
     def forget(self, number: int) -> None:
         """Give up an upload, or forget one that has ended, with all its secrets.
 
-        Keys of one that was given up may be published by another one.
+        Keys that the authority cannot have may be published by another one.
         """
-        done = [job.id for job in self.jobs() if job.state is State.DONE]
-        if number not in done:
-            own_keys.take_back(self._database, number)
-        # Two changes, for this one empties the journal as well. A crash in between
-        # leaves an upload that goes on, and keys that a second one could repeat; the
-        # authority drops keys that it knows.
-        uploads.forget(self._database, number)
+        kept = [job.id for job in self.jobs() if may_be_published(job)]
+        with self._database.write():
+            if number not in kept:
+                own_keys.take_back(self._database, number)
+            upload_jobs.remove_job(self._database, number)
+        self._database.scrub()
 
     def tidy(self, now: int) -> None:
         """Forget uploads that ended a month ago."""
         for job in self.jobs():
             if job.ended and now - job.since > RETENTION_SECONDS:
                 self.forget(job.id)
+
+    def confirm_time(self, now: int) -> None:
+        """Date no upload later than a time that a quorum's word confirms."""
+        upload_jobs.date_no_later(self._database, now)
 
     def _no_keys(self) -> RefusedError:
         if any(not job.ended for job in self.jobs()):
@@ -237,5 +281,5 @@ class UploadDesk:
     def _take_back_refused(self) -> None:
         """A new code is for the same keys, unless these are published already."""
         for job in self.jobs():
-            if job.state is State.REFUSED and job.error != KNOWN_KEYS:
+            if job.ended and not may_be_published(job):
                 own_keys.take_back(self._database, job.id)

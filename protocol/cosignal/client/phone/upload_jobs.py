@@ -24,14 +24,17 @@ from cosignal.protocol.errors import UsageError
 SCHEMA: Final = """
 CREATE TABLE upload_jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    fake INTEGER NOT NULL,
-    patient INTEGER NOT NULL,
-    state TEXT NOT NULL,
+    fake INTEGER NOT NULL CHECK (fake IN (0, 1)),
+    patient INTEGER NOT NULL CHECK (patient IN (0, 1)),
+    wait_until INTEGER,
+    state TEXT NOT NULL CHECK (
+        state IN ('redeem', 'certify', 'publish', 'done', 'refused')
+    ),
     begun INTEGER NOT NULL,
     since INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
+    attempts INTEGER NOT NULL CHECK (attempts >= 0),
     next_attempt INTEGER NOT NULL,
-    sent INTEGER NOT NULL,
+    sent INTEGER NOT NULL CHECK (sent IN (0, 1)),
     onset INTEGER,
     code TEXT,
     nonce TEXT,
@@ -46,7 +49,6 @@ CREATE TABLE upload_jobs (
     revision_token TEXT,
     receipt TEXT
 ) STRICT;
-CREATE INDEX upload_jobs_state ON upload_jobs (state, next_attempt);
 """
 
 
@@ -72,6 +74,7 @@ class Job:
         id: Its number in the file.
         fake: Whether it only pretends.
         patient: Whether it waits for good conditions before its first request.
+        wait_until: When it has waited long enough, Unix seconds; None for never.
         state: What it does next, or how it ended.
         begun: When it was begun, Unix seconds.
         since: When it came into this state, Unix seconds.
@@ -98,6 +101,7 @@ class Job:
     id: int
     fake: bool
     patient: bool
+    wait_until: int | None
     state: State
     begun: int
     since: int
@@ -217,7 +221,9 @@ def change_job(database: Database, job: Job, **values: object) -> bool:
 
 
 def end_job(database: Database, job: Job, **values: object) -> bool:
-    """Store how an upload ended, and erase every secret of it; call `scrub` after it.
+    """Store how an upload ended, and erase every secret of it.
+
+    Call `Database.scrub` after it.
 
     Args:
         database: The phone's.
@@ -231,7 +237,7 @@ def end_job(database: Database, job: Job, **values: object) -> bool:
 
 
 def remove_job(database: Database, number: int) -> None:
-    """Forget an upload, wherever it stands; call `scrub` after it.
+    """Forget an upload, wherever it stands; call `Database.scrub` after it.
 
     Args:
         database: The phone's.
@@ -241,13 +247,19 @@ def remove_job(database: Database, number: int) -> None:
         connection.execute("DELETE FROM upload_jobs WHERE id = ?", (number,))
 
 
-def scrub(database: Database) -> None:
-    """Empty the journal, which still holds what was erased from the file.
+def date_no_later(database: Database, now: int) -> None:
+    """Mend what a clock dated that was ahead, or it would never grow old.
 
     Args:
-        database: The phone's; not inside its `write`.
+        database: The phone's.
+        now: Unix seconds, of a clock that may be believed.
     """
-    database.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    with database.write() as connection:
+        connection.execute(
+            "UPDATE upload_jobs SET begun = min(begun, ?), since = min(since, ?)"
+            " WHERE begun > ? OR since > ?",
+            (now, now, now, now),
+        )
 
 
 def _job(row: tuple[object, ...]) -> Job:

@@ -4,6 +4,7 @@ What this module guarantees:
 
 * An outcome is one durable change; secrets that it makes needless go with it.
 * Real and fake uploads move on alike: after the same pauses, and after a refusal, too.
+* Keys are kept back only where the authority may have them.
 """
 
 from base64 import b64decode
@@ -24,11 +25,10 @@ from cosignal.client.phone.upload_jobs import (
     current,
     end_job,
     remove_job,
-    scrub,
 )
 from cosignal.client.upload import Uploaded, UploadRefusedError
 from cosignal.protocol.certificates import UploadedKey
-from cosignal.protocol.errors import MalformedError
+from cosignal.protocol.errors import FatalError, MalformedError
 from cosignal.protocol.receipts import parse_receipt, receipt_digest
 
 #: A wait that is longer than any comes from a clock that was wrong, seconds.
@@ -75,7 +75,7 @@ def succeeded(
     if job.state is State.CERTIFY:
         gained = {"certificate": outcome}
     _move(database, job, _NEXT[job.state], now, entropy, **gained)
-    scrub(database)
+    database.scrub()
     return current(database, job)
 
 
@@ -132,8 +132,23 @@ def ended(database: Database, job: Job, state: State, **values: object) -> Job:
         remove_job(database, job.id)
         return replace(job, state=state)
     end_job(database, job, state=state, **values)
-    scrub(database)
+    database.scrub()
     return current(database, job)
+
+
+def may_be_published(job: Job) -> bool:
+    """Say whether the authority may hold an upload's keys, so that none is sent again.
+
+    An upload that met nothing but silence is taken for one that did not arrive: most
+    did not, and else the authority says so to the next one.
+
+    Args:
+        job: As it stands, or stood when it was given up.
+
+    Returns:
+        Whether it was sent, and taken or known.
+    """
+    return job.sent and (job.state is State.DONE or job.error == KNOWN_KEYS)
 
 
 def sent_keys(job: Job) -> list[UploadedKey]:
@@ -144,8 +159,17 @@ def sent_keys(job: Job) -> list[UploadedKey]:
 
     Returns:
         As they are sent.
+
+    Raises:
+        FatalError: They are damaged.
     """
-    return msgspec.json.decode(job.keys or b"[]", type=list[UploadedKey])
+    try:
+        return msgspec.json.decode(job.keys or b"[]", type=list[UploadedKey])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise FatalError(
+            f"upload {job.id}: expected its keys, got something else",
+            advice="Forget this upload, and begin another with a new code.",
+        ) from None
 
 
 def _done(database: Database, job: Job, outcome: Uploaded) -> Job:
@@ -205,5 +229,5 @@ def _end_and_pretend(
         if stored and following is not State.DONE:
             later = now + pause_seconds(entropy)
             add_job(database, now, fake=True, state=following, next_attempt=later)
-    scrub(database)
+    database.scrub()
     return current(database, job)

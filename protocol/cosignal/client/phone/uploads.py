@@ -39,8 +39,6 @@ from cosignal.client.phone.upload_jobs import (
     change_job,
     current,
     find_job,
-    remove_job,
-    scrub,
 )
 from cosignal.client.phone.upload_outcomes import (
     LONGEST_WAIT,
@@ -85,6 +83,7 @@ def begin(
     now: int,
     entropy: Entropy,
     at: int | None = None,
+    wait_until: int | None = None,
 ) -> int:
     """Keep an upload to be carried out; nothing is sent yet.
 
@@ -97,6 +96,7 @@ def begin(
         entropy: Gives as many random bytes as asked for.
         at: From `chaff.take_slot`, if the person accepts to wait for the time of a fake
             upload; None to begin at once.
+        wait_until: With `at`: when to begin whatever the conditions are, Unix seconds.
 
     Returns:
         The upload's number.
@@ -116,6 +116,7 @@ def begin(
         database,
         now,
         patient=at is not None,
+        wait_until=None if at is None else wait_until,
         next_attempt=now if at is None else at,
         code=code.strip(),
         nonce=b64encode(entropy(_SECRET_BYTES)).decode(),
@@ -242,7 +243,7 @@ def due(database: Database, now: int, *, good: bool) -> list[int]:
     return [
         job.id
         for job in all_jobs(database)
-        if not job.ended and _is_due(job, now) and (good or not job.patient)
+        if not job.ended and _is_due(job, now) and (good or not _can_wait(job, now))
     ]
 
 
@@ -262,17 +263,6 @@ def next_time(database: Database) -> int | None:
 def uploads(database: Database) -> list[Job]:
     """The person's own uploads, oldest first."""
     return [job for job in all_jobs(database) if not job.fake]
-
-
-def forget(database: Database, number: int) -> None:
-    """Give up an upload, or forget one that has ended, with all its secrets.
-
-    Args:
-        database: The phone's.
-        number: Of the upload.
-    """
-    remove_job(database, number)
-    scrub(database)
 
 
 async def _advance(
@@ -304,6 +294,10 @@ async def _advance(
 
 def _is_due(job: Job, now: int) -> bool:
     return not 0 < job.next_attempt - now <= LONGEST_WAIT
+
+
+def _can_wait(job: Job, now: int) -> bool:
+    return job.patient and (job.wait_until is None or now < job.wait_until)
 
 
 async def _ask(client: UploadClient, job: Job) -> str | Uploaded | None:

@@ -100,7 +100,9 @@ class Authority:
             api_key=self._api_key("device"),
             health_authority=self.config.intake.health_authority_id,
         ) as client:
-            await phone.uploads.carry_on(client, clock, conditions, sleep=clock.sleep)
+            await phone.uploads.carry_on(
+                client, clock, lambda: conditions, sleep=clock.sleep
+            )
         return phone.uploads.jobs()[-1]
 
     async def figure(self, name: str) -> float:
