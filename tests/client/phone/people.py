@@ -23,7 +23,7 @@ THREE_DAYS_AGO = NOW // 86400 * 86400 - 3 * 86400 + 43_200
 def phone(folder: Path, network: NetworkInMemory, name: str = "phone") -> Phone:
     """A phone whose file is `name` in a folder."""
     return Phone(
-        folder / name, network.pinned, entropy=counted_entropy(f"{folder} {name}")
+        folder / name, network.pinned, entropy=counted_entropy(f"phone {name}")
     )
 
 

@@ -134,7 +134,8 @@ async def test_a_member_that_has_left_is_held_to_its_word(tmp_path: Path) -> Non
     network.change_policy(members=[1, 3, 4])
     network.publish()
     await sync(tmp_path, network)
-    given, late = receipt_of(KEYS), replace(receipt_of(KEYS), time=NOW + 2 * DAY)
+    given = receipt_of(KEYS)
+    late = replace(given, time=NOW + 2 * DAY, by=NOW + 3 * DAY)
 
     with opened(tmp_path, network) as store:
         assert given == verify_when_given(store, signed(given))

@@ -26,17 +26,16 @@ from cosignal.client.configurations import (
     EntryProof,
     StandingConfiguration,
     configuration_in_force,
-    configurations,
     prove,
 )
 from cosignal.client.follower import Progress, silent
-from cosignal.client.paths import EVIDENCE_FOLDER
 from cosignal.client.phone import (
     alerts,
     bandwidth,
     broadcast,
     encounters,
     files,
+    findings,
     heard_keys,
     mirrors,
     own_keys,
@@ -45,21 +44,19 @@ from cosignal.client.phone import (
     upload_desk,
 )
 from cosignal.client.phone.alerts import Alert, News
-from cosignal.client.phone.assessment import Assessment, assess
+from cosignal.client.phone.assessment import Assessment
 from cosignal.client.phone.broadcast import Broadcast
 from cosignal.client.phone.database import Database
-from cosignal.client.phone.heard_keys import Place
-from cosignal.client.phone.mirrors import MirrorsSynced, sync_from_mirrors
+from cosignal.client.phone.followed_chain import FollowedChain
+from cosignal.client.phone.mirrors import MirrorsSynced
 from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.receipts import Standing, check_receipt, verify_when_given
 from cosignal.client.phone.sighting_log import Heard, Scanned
 from cosignal.client.phone.upload_jobs import Job
 from cosignal.client.sources import HttpSource, Source
-from cosignal.client.store import Block, DamagedError, Store
+from cosignal.client.store import Block, Store
 from cosignal.protocol.errors import (
     CosignalError,
-    FatalError,
-    MalformedError,
     RefusedError,
     UsageError,
 )
@@ -143,12 +140,10 @@ class Phone:
             FatalError: It cannot be opened, or what nobody can give back is damaged.
         """
         self._entropy = entropy
-        self._pinned = pinned
         self._regions = regions
         self._matcher = matcher
         self._syncing = asyncio.Lock()
         self._syncs = 0
-        self._restarted: str | None = None
         self._database = Database(path, SCHEMAS, expendable=EXPENDABLE)
         self._meter = bandwidth.Meter(self._database)
         try:
@@ -158,10 +153,7 @@ class Phone:
                 entropy=entropy,
                 chaff_per_day=chaff_per_day,
             )
-            try:
-                self._store = self._open_store()
-            except (MalformedError, FatalError) as error:
-                self.start_over(str(error))
+            self._chain = FollowedChain(self._database, pinned)
         except BaseException:
             self._database.close()
             raise
@@ -183,28 +175,21 @@ class Phone:
         """Let other processes open the file."""
         self._database.close()
 
-    def start_over(self, reason: str = "asked for") -> None:
+    def start_over(self) -> None:
         """Forget what was downloaded of the chain; the next sync downloads it again.
 
         Keys, sightings, alerts, uploads and evidence stay.
-
-        Args:
-            reason: What `restarted` says from now on.
         """
-        with self._database.write() as connection:
-            files.DatabaseFiles(self._database).erase_all_but(EVIDENCE_FOLDER)
-            # What was found in the blocks is found again.
-            connection.execute("DELETE FROM matched_blocks")
-        self._store = self._open_store()
-        self._restarted = reason
+        self._chain.start_over("asked for")
 
     @property
     def restarted(self) -> str | None:
         """Why the chain is downloaded anew, since the phone was opened, if it is."""
-        return self._restarted
+        return self._chain.restarted
 
-    def _open_store(self) -> Store:
-        return Store(files.DatabaseFiles(self._database), self._pinned)
+    @property
+    def _store(self) -> Store:
+        return self._chain.store
 
     # Radio -------------------------------------------------------------------------
 
@@ -279,7 +264,14 @@ class Phone:
         self, sources: Sequence[Source], now: int, progress: Progress, budget: float
     ) -> PhoneSynced:
         try:
-            chain = await self._follow(sources, now, progress, budget)
+            with self._meter.booked(now):
+                chain = await self._chain.follow(
+                    sources,
+                    now,
+                    regions=self._regions,
+                    progress=progress,
+                    budget=budget,
+                )
         except CosignalError:
             await self._learn(now, progress)
             raise
@@ -294,24 +286,6 @@ class Phone:
         error = behind if behind > MAX_CLOCK_ERROR else 0
         return PhoneSynced(chain, keys, error, self.news())
 
-    async def _follow(
-        self, sources: Sequence[Source], now: int, progress: Progress, budget: float
-    ) -> MirrorsSynced:
-        try:
-            with self._meter.booked(now):
-                return await sync_from_mirrors(
-                    self._database,
-                    self._store,
-                    sources,
-                    now,
-                    regions=self._regions,
-                    progress=progress,
-                    budget=budget,
-                )
-        except DamagedError as error:
-            self.start_over(str(error))
-            raise
-
     async def _learn(self, now: int, progress: Progress) -> int:
         """Match and weigh what is there; say how many keys were looked for."""
         keys = await encounters.find_encounters(
@@ -319,7 +293,8 @@ class Phone:
         )
         self.tidy(now)
         # A clock in doubt, as where no mirror served, must not age what was found.
-        self._update_alerts(timekeeping.time_to_erase_by(self._database, now))
+        surely = timekeeping.time_to_erase_by(self._database, now)
+        findings.renew_alerts(self._database, self._store, surely)
         return keys
 
     @asynccontextmanager
@@ -470,30 +445,8 @@ class Phone:
             )
         self._database.destroy()
 
-    def _update_alerts(self, now: int) -> None:
-        # A block that is still to be matched, as after starting over, weighs nothing
-        # yet, and takes nothing back.
-        matched = set(self._database.read("SELECT shard, block FROM matched_blocks"))
-        live = {(item.shard, item.index) for item in self._store.blocks} & matched
-
-        def is_live(place: Place) -> bool:
-            return (place.shard, place.index) in live
-
-        heard = heard_keys.heard_keys(self._database, self._store)
-        alerts.update_alerts(
-            self._database,
-            configurations(self._store.state),
-            lambda parameters: assess(heard, self._is_revoked, parameters, now),
-            is_live,
-            now,
-        )
-
     def _assess(self, now: int, by: StandingConfiguration) -> Assessment:
-        heard = heard_keys.heard_keys(self._database, self._store)
-        return assess(heard, self._is_revoked, by.record.parameters, now)
-
-    def _is_revoked(self, place: Place) -> bool:
-        return (place.issuer, place.commit) in self._store.state.revoked
+        return findings.weigh(self._database, self._store, by, now)
 
 
 def _check_time(now: object) -> None:
