@@ -63,9 +63,10 @@ async def test_from_a_meeting_to_an_alert_through_a_real_node(
         (job,) = alice.uploads.jobs()
         assert (job.id, job.state, job.inserted) == (number, State.DONE, 2)
         await network.ready(1)
-        size = network.ledger(1).publisher.size
+        # Policy and configuration come before the block.
+        await network.reach(2)
         assert await network.ledger(1).sealer.seal_now()
-        await network.reach(size + 1)
+        await network.reach(3)
 
         async with bob.mirrors(network.url(1)) as sources:
             done = await bob.sync(sources, NOW)
