@@ -45,7 +45,8 @@ class Recorder:
 
     def series(self, name: str) -> npt.NDArray[np.float64]:
         """Shape (days,). All ages together; zeros if nothing was counted."""
-        return self._series(name).sum(axis=1)
+        found: npt.NDArray[np.float64] = self._series(name).sum(axis=1)
+        return found
 
     def _series(self, name: str) -> npt.NDArray[np.float64]:
         if name not in self.by_age:

@@ -9,7 +9,7 @@ Who changes what: `disease` and `spread` own infection and course, `intervention
 isolation, tests and app; nobody writes another one's arrays.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class State(NamedTuple):
         variant: uint8. Of the last infection, 0 for the first variant.
         infections: uint8. How often infected.
         infected_day: int16. Of the last infection.
-        onset_day: int16. First day with symptoms of the last infection; `NEVER` without.
+        onset_day: int16. First day with symptoms of the last infection, if any.
         hospital_day: int16. First day in hospital, if any.
         icu_day: int16. First day in intensive care, if any.
         end_day: int16. Recovery or death.
@@ -45,9 +45,8 @@ class State(NamedTuple):
         infectivity: float32. Multiplies their infectiousness.
         susceptibility: float32. Multiplies their risk, by age; without immunity.
         vaccinated_day: int16.
-        isolated_until: int16. First day that they are not staying at home for a reason
-            of their own or others'; `NEVER` if they are not.
-        quarantined: uint8. 1 if the reason is a contact, 0 if it is their own infection.
+        isolated_until: int16. First day on which they go out again; `NEVER` if they do.
+        quarantined: uint8. 1 if the reason is a contact, 0 if their own infection.
         isolation: uint32. Bit k: whether they stayed at home, or were in hospital, k
             days ago; bit 0 is today.
         app_from: int16. First day with the app; `NEVER` for none.
@@ -113,7 +112,7 @@ def new_state(agents: int) -> State:
     Returns:
         Arrays of that length.
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.zeros(agents, _TYPES.get(name, np.uint8)) for name in State._fields
     }
     for name in (*_DAYS, "infector"):

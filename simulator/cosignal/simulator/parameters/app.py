@@ -125,7 +125,7 @@ class AppParameters:
     )
     infectiousness_days: tuple[int, ...] = parameter(
         (-5, -2, 4, 10),
-        "Days since onset at which a key's class becomes standard, high, standard, none",
+        "Days since onset at which a key becomes standard, high, standard, none",
         unit="days",
         low=-14,
         high=15,
