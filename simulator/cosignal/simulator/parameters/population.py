@@ -82,6 +82,22 @@ class PopulationParameters:
         high=200,
         source="assumption",
     )
+    care_home_staff: float = parameter(
+        0.25,
+        "Staff on duty for each resident of a care home",
+        unit="people",
+        low=0.0,
+        high=5.0,
+        source="assumption",
+    )
+    care_home_meeting: float = parameter(
+        0.3,
+        "Probability that two people of a unit of a care home meet on a day",
+        unit="1",
+        low=0.0,
+        high=1.0,
+        source="assumption; about 7 contacts a day",
+    )
 
 
 @dataclass(frozen=True, slots=True)
