@@ -309,3 +309,11 @@ class VaccinationParameters:
         high=365,
         source="time to antibodies",
     )
+    waning_half_life: float = parameter(
+        0.0,
+        "Half-life of protection against infection; 0 for none",
+        unit="days",
+        low=0.0,
+        high=100_000.0,
+        source="user",
+    )
