@@ -18,8 +18,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import uint64
 
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.parameters.population import ContactParameters
 from cosignal.simulator.streams import draw
 
@@ -101,7 +102,7 @@ def _scale(
     return high
 
 
-@njit(inline="always")
+@inlined
 def _word(i, j, layer, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     salted = key + uint64(layer + 11) * uint64(0xA0761D6478BD642F)
     if i < j:
@@ -109,7 +110,7 @@ def _word(i, j, layer, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN
     return draw(salted, j, i)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def contact_hours(i, j, layer, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """How long two people who meet on a day are together.
 
@@ -126,13 +127,13 @@ def contact_hours(i, j, layer, day):  # type: ignore[no-untyped-def] # noqa: ANN
     return day.hours[min(layer, 1), (word >> uint64(_HOURS_SHIFT)) & uint64(_MASK)]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def contact_metres(i, j, layer, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """How far two people who meet on a day are from each other; float32, metres."""
     return day.metres[_word(i, j, layer, day.key) & uint64(_MASK)]
 
 
-@njit(nogil=True, cache=True)
+@inlined
 def dose(i, j, layer, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """How much a contact transmits, relative to an average one of its layer.
 

@@ -13,13 +13,15 @@ falls within 0 to m - 1 (Black and Rogaway 2002). Its two halves may differ by o
 
 from typing import Final
 
-from numba import njit, uint64
+from numba import uint64
+
+from cosignal.simulator.compiled import inlined, kernel
 
 _ODD: Final = 0x9E3779B97F4A7C15
 _ROUND: Final = 0xD1B54A32D192ED03
 
 
-@njit(inline="always")
+@inlined
 def _scramble(half, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     word = (half ^ key) * uint64(_ODD)
     word ^= word >> uint64(29)
@@ -27,7 +29,7 @@ def _scramble(half, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     return word >> uint64(32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def bits_for(size):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba's types
     """Bits of the numbers below `size`; 2 at least, so that both halves have one."""
     bits = uint64(2)
@@ -36,7 +38,7 @@ def bits_for(size):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - num
     return bits
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Where a place comes to.
 
@@ -65,7 +67,7 @@ def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, 
             return word
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Which place comes here: the inverse of `shuffled`."""
     bits = bits_for(size)
@@ -85,7 +87,7 @@ def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001
             return word
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def partner(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Who is paired with a place, among an even number of them.
 

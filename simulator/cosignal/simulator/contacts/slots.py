@@ -12,8 +12,9 @@ slot may hold no contact on a day.
 """
 
 import numpy as np
-from numba import int64, njit, uint64
+from numba import int64, uint64
 
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.pairing import partner, shuffled, unshuffled
 from cosignal.simulator.population.people import (
     COMMUNITY,
@@ -30,7 +31,7 @@ _LAYER_SALT = 0x8EBC6AF09C88C6E3
 _NONE = -1
 
 
-@njit(inline="always")
+@inlined
 def _happens(i, j, layer, share, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Whether a pair meets, with a probability; the same for both."""
     if share >= 1.0:
@@ -43,7 +44,7 @@ def _happens(i, j, layer, share, key):  # type: ignore[no-untyped-def] # noqa: A
     return uniform(salted, j, i) < share
 
 
-@njit(inline="always")
+@inlined
 def slot_count(i, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """How many slots somebody has, on every day.
 
@@ -62,7 +63,7 @@ def slot_count(i, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
     return count
 
 
-@njit(nogil=True, cache=True)
+@inlined
 def resolve_slot(i, slot, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Whom a slot holds on a day.
 
@@ -100,7 +101,7 @@ def resolve_slot(i, slot, day, people):  # type: ignore[no-untyped-def] # noqa: 
     return _network_slot(i, rest - others, day, people)
 
 
-@njit(inline="always")
+@inlined
 def _place_slot(i, where, place, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     layer = int64(people.place_kind[place])
     j = int64(people.place_members[where])
@@ -112,7 +113,7 @@ def _place_slot(i, where, place, day, people):  # type: ignore[no-untyped-def] #
     return int64(_NONE), layer
 
 
-@njit(inline="always")
+@inlined
 def _stub_slot(i, stub, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     layer = int64(COMMUNITY)
     share = day.keep[COMMUNITY]
@@ -146,7 +147,7 @@ def _stub_slot(i, stub, day, people):  # type: ignore[no-untyped-def] # noqa: AN
     return j, layer
 
 
-@njit(inline="always")
+@inlined
 def _network_slot(i, rest, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     where = people.network_start[i] + rest
     j = int64(people.network_others[where])
@@ -157,7 +158,7 @@ def _network_slot(i, rest, day, people):  # type: ignore[no-untyped-def] # noqa:
     return int64(_NONE), layer
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def contacts_of(i, day, people, out_ids, out_layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """All contacts of somebody on a day.
 
@@ -181,9 +182,9 @@ def contacts_of(i, day, people, out_ids, out_layers):  # type: ignore[no-untyped
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def most_slots(people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
-    """The greatest `slot_count` of all: how long the buffers of `contacts_of` must be."""
+    """The greatest `slot_count`: how long the buffers of `contacts_of` must be."""
     most = np.int64(0)
     for i in range(people.age.size):
         most = max(most, slot_count(i, people))
