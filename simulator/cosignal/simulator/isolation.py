@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint32
+from numba import uint32
 
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.state import DEAD, State
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def end_day(sim: "Sim", day: int) -> None:
         sim.record.add(name, day, count)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     """Set bit 0; count those at home, for a contact, and for a contact and infected."""
     home = contact = infected = 0
@@ -65,7 +66,7 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
                 if state.status[i] == 1:
                     infected += 1
         ward = state.hospital_day[i]
-        away = ward >= 0 and ward <= day and day < state.end_day[i]
+        away = ward >= 0 and ward <= day < state.end_day[i]
         if at_home or away or state.status[i] == DEAD:
             state.isolation[i] |= uint32(1)
     return home, contact, infected

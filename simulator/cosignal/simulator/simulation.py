@@ -24,6 +24,7 @@ from cosignal.simulator.contacts.days import DayContacts, day_contacts
 from cosignal.simulator.disease.outbreak import Outbreak
 from cosignal.simulator.disease.vaccination import Vaccination
 from cosignal.simulator.events import Queue
+from cosignal.simulator.interventions.defaults import defaults
 from cosignal.simulator.isolation import begin_day, end_day, set_isolated
 from cosignal.simulator.meetings import meetings
 from cosignal.simulator.parameters.app import AppParameters
@@ -131,7 +132,7 @@ class Sim:
         """What is done each day, in this order."""
         if self.own_interventions is not None:
             return self.own_interventions
-        return tuple(built_in.defaults(self.parameters))
+        return tuple(defaults(self.parameters))
 
     @cached_property
     def outbreak(self) -> Outbreak:

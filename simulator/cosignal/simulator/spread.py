@@ -18,17 +18,24 @@ infects with the probability (1 - exp(-hazard)) / (1 - exp(-H)).
 """
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import int64, uint64
 
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.attributes import DOSE_MAX, dose
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.edges import edges
-from cosignal.simulator.contacts.slots import contacts_of, resolve_slot, slot_count
+from cosignal.simulator.contacts.slots import (
+    contacts_of,
+    most_slots,
+    resolve_slot,
+    slot_count,
+)
 from cosignal.simulator.disease.courses import remaining
 from cosignal.simulator.disease.tables import Tables
 from cosignal.simulator.population.people import People
@@ -40,8 +47,8 @@ Events = npt.NDArray[np.uint64]
 
 #: Salts of the keys, so that no draw is used twice.
 _SKIP, _ACCEPT, _TIE, _AGAIN = 101, 102, 103, 0xD6E8FEB86659FD93
-#: Events are made room for by that many, and then by twice as many.
-_ROOM: Final = 256
+#: Room for events, at first; doubled where it does not do.
+_ROOM: Final = 1024
 #: Pieces of work for each thread: enough to even out, few enough to cost nothing.
 _PIECES: Final = 4
 
@@ -126,20 +133,19 @@ class Spread:
             infectious: Shape (m,), int32. Who was infected on an earlier day.
             world: Today.
         """
-        pieces = self._threads * _PIECES if self._threads > 1 else 1
-        cuts = np.linspace(0, len(infectious), pieces + 1).astype(np.int64).tolist()
         if self._threads == 1:
-            return first_only([_thin(infectious, *world)])
-        parts = [
-            infectious[low:high] for low, high in zip(cuts, cuts[1:], strict=False)
-        ]
+            return first_only([_filled(_thin, infectious, world)])
+        parts = np.array_split(infectious, self._threads * _PIECES)
         with ThreadPoolExecutor(self._threads) as pool:
-            return first_only(list(pool.map(lambda part: _thin(part, *world), parts)))
+            found = pool.map(lambda part: _filled(_thin, part, world), parts)
+            return first_only(list(found))
 
 
 def sweep(infectious: Ids, world: World) -> Transmissions:
     """Infect, looking at every contact of infectious people: the reference."""
-    return first_only([_sweep(infectious, *world)])
+    most = most_slots(world.people)
+    others, layers = np.empty(most, np.int32), np.empty(most, np.uint8)
+    return first_only([_filled(_sweep, infectious, world, others, layers)])
 
 
 def by_edges(infectious: Ids, world: World) -> Transmissions:
@@ -149,10 +155,26 @@ def by_edges(infectious: Ids, world: World) -> Transmissions:
     """
     one, other, layer = edges(world.contacts, world.people)
     order = np.lexsort((layer, other, one))
-    one, other, layer = one[order], other[order], layer[order]
+    pairs = np.stack([one[order], other[order], layer[order].astype(np.int32)], axis=1)
     able = np.zeros(len(world.state.status), np.bool_)
     able[infectious] = True
-    return first_only([_along(one, other, layer, able, *world)])
+    return first_only([_filled(_along, pairs, world, able)])
+
+
+def _filled(
+    loop: Callable[..., tuple[int, int]],
+    rows: npt.NDArray[np.int32],
+    world: World,
+    *more: npt.NDArray[np.generic],
+) -> Events:
+    """Run a loop over rows, with more room where it stops for want of it."""
+    events = np.empty((_ROOM, 4), np.uint64)
+    row = count = 0
+    while row < len(rows):
+        row, count = loop(rows, row, count, events, world, *more)
+        if row < len(rows):
+            events = np.concatenate([events, np.empty_like(events)])
+    return events[:count]
 
 
 def first_only(parts: list[Events]) -> Transmissions:
@@ -162,11 +184,10 @@ def first_only(parts: list[Events]) -> Transmissions:
         parts: Shape (m, 4) each: infected, infector, layer, draw.
     """
     events = np.concatenate(parts)
-    order = np.lexsort((events[:, 3], events[:, 0]))
-    infected = events[order, 0]
-    is_first = np.ones(len(order), np.bool_)
-    is_first[1:] = infected[1:] != infected[:-1]
-    kept = events[order[is_first]]
+    events = events[np.lexsort((events[:, 3], events[:, 0]))]
+    is_first = np.ones(len(events), np.bool_)
+    is_first[1:] = events[1:, 0] != events[:-1, 0]
+    kept = events[is_first]
     return Transmissions(
         kept[:, 0].astype(np.int32),
         kept[:, 1].astype(np.int32),
@@ -174,152 +195,159 @@ def first_only(parts: list[Events]) -> Transmissions:
     )
 
 
-@njit(cache=True)
+@kernel
 def _day_key(stream, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     return day_key(stream, day)
 
 
-@njit(inline="always")
-def _strength(i, hazards, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+@inlined
+def _strength(i, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     """Hazard of somebody's contacts, all else 1; 0 if not infectious, or away."""
-    since = hazards.day - state.infected_day[i]
-    if since < 1 or since >= tables.profile.size or state.status[i] == DEAD:
-        return 0.0
-    ward = state.hospital_day[i]
-    if ward >= 0 and ward <= hazards.day and hazards.day < state.end_day[i]:
-        return 0.0
-    relative = tables.relative[state.variant[i]]
-    return hazards.beta * relative * tables.profile[since] * state.infectivity[i]
+    day = world.hazards.day
+    since = day - world.state.infected_day[i]
+    strength = 0.0
+    if 1 <= since < world.tables.profile.size and world.state.status[i] != DEAD:
+        ward = world.state.hospital_day[i]
+        if ward < 0 or day < ward or day >= world.state.end_day[i]:
+            relative = world.tables.relative[world.state.variant[i]]
+            strength = world.hazards.beta * relative * world.tables.profile[since]
+            strength *= world.state.infectivity[i]
+    return strength
 
 
-@njit(inline="always")
-def _openness(j, variant, hazards, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+@inlined
+def _openness(j, variant, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """How susceptible somebody is today; 0 if infected or dead."""
-    status = state.status[j]
-    if status == INFECTED or status == DEAD:  # noqa: PLR1714 - numba is quicker so
-        return 0.0
-    if status == SUSCEPTIBLE and state.vaccinated_day[j] < 0:
-        return float(state.susceptibility[j])
-    left = remaining(j, variant, hazards.day, state, tables)
-    return float(state.susceptibility[j]) * left
+    status = world.state.status[j]
+    openness = 0.0
+    if status != INFECTED and status != DEAD:  # noqa: PLR1714 - two quick comparisons
+        openness = float(world.state.susceptibility[j])
+        if status != SUSCEPTIBLE or world.state.vaccinated_day[j] >= 0:
+            openness *= remaining(
+                j, variant, world.hazards.day, world.state, world.tables
+            )
+    return openness
 
 
-@njit(inline="always")
-def _hazard(i, j, layer, strength, world_hazards, contacts, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+@inlined
+def _hazard(i, j, layer, strength, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Hazard of one contact; 0 if one of them stays at home and it is elsewhere."""
-    if layer > 0 and (state.isolation[i] | state.isolation[j]) & np.uint32(1):
-        return 0.0
-    openness = _openness(j, state.variant[i], world_hazards, state, tables)
-    if openness == 0.0:
-        return 0.0
-    weight = world_hazards.weights[layer]
-    return strength * openness * weight * dose(i, j, layer, contacts)
+    hazard = 0.0
+    away = (world.state.isolation[i] | world.state.isolation[j]) & np.uint32(1)
+    if layer == 0 or not away:
+        openness = _openness(j, world.state.variant[i], world)
+        if openness > 0.0:
+            weight = world.hazards.weights[layer]
+            hazard = strength * openness * weight * dose(i, j, layer, world.contacts)
+    return hazard
 
 
-@njit(inline="always")
-def _appended(events, count, j, i, layer, rank):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    if count == len(events):
-        longer = np.empty((2 * count, 4), np.uint64)
-        longer[:count] = events
-        events = longer
-    events[count, 0] = j
-    events[count, 1] = i
-    events[count, 2] = layer
-    events[count, 3] = rank
-    return events
+@inlined
+def _note(events, count, event):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Put infected, infector, layer and draw down, if there is room; count anyway."""
+    if count < len(events):
+        for column in range(4):
+            events[count, column] = event[column]
+    return count + 1
 
 
-@njit(nogil=True, cache=True)
-def _thin(infectious, hazards, contacts, people, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    events = np.empty((_ROOM, 4), np.uint64)
-    count = 0
-    skip, accept = hazards.key + uint64(_SKIP), hazards.key + uint64(_ACCEPT)
-    for i in infectious:
-        strength = _strength(i, hazards, state, tables)
+@kernel
+def _thin(infectious, start, count, events, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Rows from `start` on; where it stops, and how many events there are."""
+    for row in range(start, len(infectious)):
+        i = infectious[row]
+        strength = _strength(i, world)
         if strength == 0.0:
             continue
-        home = people.household[i]
-        members = people.household_start[home + 1] - people.household_start[home] - 1
-        slots = slot_count(i, people)
-        if state.isolation[i] & np.uint32(1):
-            slots = members
-        jump = 0
-        for part in range(2):
-            bound = strength * hazards.bounds[part]
-            slot = -1 if part == 0 else members - 1
-            end = members if part == 0 else slots
-            if bound == 0.0:
+        before = count
+        count = _thin_one(i, strength, count, events, world)
+        if count > len(events):
+            return row, before
+    return len(infectious), count
+
+
+@inlined
+def _thin_one(i, strength, count, events, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    people, key = world.people, world.hazards.key
+    home = people.household[i]
+    members = people.household_start[home + 1] - people.household_start[home] - 1
+    slots = slot_count(i, people)
+    if world.state.isolation[i] & np.uint32(1):
+        slots = members
+    jump = 0
+    for part in range(2):
+        slot = -1 if part == 0 else members - 1
+        end = members if part == 0 else slots
+        bound = strength * world.hazards.bounds[part]
+        while bound > 0.0:
+            length = -math.log(1.0 - uniform(key + uint64(_SKIP), i, jump)) / bound
+            jump += 1
+            if length >= end - slot - 1:
+                break
+            slot += 1 + int(length)
+            j, layer = resolve_slot(i, slot, world.contacts, people)
+            if j < 0:
                 continue
-            while True:
-                length = -math.log(1.0 - uniform(skip, i, jump)) / bound
-                jump += 1
-                if length >= end - slot - 1:
-                    break
-                slot += 1 + int(length)
-                j, layer = resolve_slot(i, slot, contacts, people)
-                if j < 0:
-                    continue
-                hazard = _hazard(
-                    i, j, layer, strength, hazards, contacts, state, tables
+            hazard = _hazard(i, j, layer, strength, world)
+            chance = uniform(key + uint64(_ACCEPT), i, slot)
+            if chance * -math.expm1(-bound) < -math.expm1(-hazard):
+                rank = draw(key + uint64(_TIE), i, slot)
+                count = _note(
+                    events, count, (uint64(j), uint64(i), uint64(layer), rank)
                 )
-                chance = uniform(accept, i, slot) * -math.expm1(-bound)
-                if hazard > 0.0 and chance < -math.expm1(-hazard):
-                    rank = draw(hazards.key + uint64(_TIE), i, slot)
-                    events = _appended(events, count, j, i, layer, rank)
-                    count += 1
-    return events[:count]
+    return count
 
 
-@njit(inline="always")
-def _infects(i, j, layer, time, hazard, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Whether the contact infects; its draw's rank among others."""
-    salted = key + uint64(layer + 1) * uint64(_AGAIN) + uint64(time)
-    chance = uniform(salted, i, j)
-    return chance < -math.expm1(-hazard), draw(
-        salted + uint64(_TIE) << uint64(20), i, j
-    )
+@inlined
+def _try(i, j, layer, time, count, events, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    """Let i infect j in the contact of a number among those of the two that day."""
+    strength = _strength(i, world)
+    if strength > 0.0:
+        hazard = _hazard(i, j, layer, strength, world)
+        salt = (uint64(layer + 1) + uint64(time) * uint64(16)) * uint64(_AGAIN)
+        key = world.hazards.key + salt
+        if uniform(key, i, j) < -math.expm1(-hazard):
+            rank = draw(key + uint64(_TIE), i, j)
+            count = _note(events, count, (uint64(j), uint64(i), uint64(layer), rank))
+    return count
 
 
-@njit(nogil=True, cache=True)
-def _sweep(infectious, hazards, contacts, people, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    events = np.empty((_ROOM, 4), np.uint64)
-    count = 0
-    for i in infectious:
-        strength = _strength(i, hazards, state, tables)
-        if strength == 0.0:
-            continue
-        most = slot_count(i, people)
-        others, layers = np.empty(most, np.int32), np.empty(most, np.uint8)
-        met = contacts_of(i, contacts, people, others, layers)
+@kernel
+def _sweep(infectious, start, count, events, world, others, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    for row in range(start, len(infectious)):
+        i = infectious[row]
+        met = contacts_of(i, world.contacts, world.people, others, layers)
+        before = count
         for at in range(met):
-            j, layer = others[at], layers[at]
-            hazard = _hazard(i, j, layer, strength, hazards, contacts, state, tables)
             time = 0
-            for before in range(at):
-                time += others[before] == j and layers[before] == layer
-            infects, rank = _infects(i, j, layer, time, hazard, hazards.key)
-            if infects:
-                events = _appended(events, count, j, i, layer, rank)
-                count += 1
-    return events[:count]
+            for earlier in range(at):
+                same = others[earlier] == others[at] and layers[earlier] == layers[at]
+                time += 1 if same else 0
+            layer = int64(layers[at])
+            count = _try(i, others[at], layer, time, count, events, world)
+        if count > len(events):
+            return row, before
+    return len(infectious), count
 
 
-@njit(nogil=True, cache=True)
-def _along(one, other, layers, able, hazards, contacts, people, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    events = np.empty((_ROOM, 4), np.uint64)
-    count = time = 0
-    for at in range(len(one)):
-        layer = layers[at]
-        again = at > 0 and one[at] == one[at - 1] and other[at] == other[at - 1]
-        time = time + 1 if again and layer == layers[at - 1] else 0
-        for turn in range(2):
-            i, j = (one[at], other[at]) if turn == 0 else (other[at], one[at])
-            if not able[i]:
-                continue
-            strength = _strength(i, hazards, state, tables)
-            hazard = _hazard(i, j, layer, strength, hazards, contacts, state, tables)
-            infects, rank = _infects(i, j, layer, time, hazard, hazards.key)
-            if infects:
-                events = _appended(events, count, j, i, layer, rank)
-                count += 1
-    return events[:count]
+@kernel
+def _along(pairs, start, count, events, world, able):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    for row in range(start, len(pairs)):
+        one, other, layer = pairs[row, 0], pairs[row, 1], int64(pairs[row, 2])
+        time = 0
+        while row > time and _equal(pairs, row, row - time - 1):
+            time += 1
+        before = count
+        if able[one]:
+            count = _try(one, other, layer, time, count, events, world)
+        if able[other]:
+            count = _try(other, one, layer, time, count, events, world)
+        if count > len(events):
+            return row, before
+    return len(pairs), count
+
+
+@inlined
+def _equal(pairs, row, other):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    same = pairs[row, 0] == pairs[other, 0] and pairs[row, 1] == pairs[other, 1]
+    return same and pairs[row, 2] == pairs[other, 2]

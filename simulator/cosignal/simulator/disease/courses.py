@@ -13,8 +13,9 @@ Individual infectiousness is gamma distributed with mean 1 (Lloyd-Smith 2005, Na
 import math
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.disease.tables import (
     IN_HOSPITAL,
     IN_ICU,
@@ -38,7 +39,7 @@ _COURSE, _INFECTIVITY = 100, 1000
 _LAST_DAY = 32_767
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Infect people, and draw what will happen to them.
 
@@ -71,7 +72,7 @@ def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # 
         state.infectivity[i] = factor * unit_gamma(tables.dispersion, key, i)
 
 
-@njit(inline="always")
+@inlined
 def _course(chance, variant, band, milder, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     course = ASYMPTOMATIC
     for worse in range(FATAL):
@@ -83,7 +84,7 @@ def _course(chance, variant, band, milder, tables):  # type: ignore[no-untyped-d
     return course
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Draw the days of somebody's course."""
     state.onset_day[i] = state.hospital_day[i] = state.icu_day[i] = NEVER
@@ -105,14 +106,14 @@ def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-d
     state.end_day[i] = max(_later(care, IN_ICU, key, i, tables), care + 1)
 
 
-@njit(inline="always")
+@inlined
 def _later(day, which, key, i, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     chance = uniform(key, i, which)
     after = np.searchsorted(tables.times[which], chance, side="right")
     return min(day + after, _LAST_DAY)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def unit_gamma(shape, key, i):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """Draw from the gamma distribution with a shape and mean 1."""
     boosted = shape if shape >= 1.0 else shape + 1.0
@@ -135,7 +136,7 @@ def unit_gamma(shape, key, i):  # type: ignore[no-untyped-def] # noqa: ANN001, A
     return value / shape
 
 
-@njit(inline="always")
+@inlined
 def remaining(j, variant, day, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Share of somebody's susceptibility that earlier infection and vaccine leave.
 

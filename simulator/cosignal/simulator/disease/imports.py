@@ -8,9 +8,9 @@ What this module guarantees:
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.state import SUSCEPTIBLE, State
 from cosignal.simulator.streams import day_key
@@ -66,6 +66,6 @@ def _strangers(chance: np.random.Generator, state: State, wanted: int) -> Ids:
     return found[:wanted]
 
 
-@njit(cache=True)
+@kernel
 def _key(stream, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     return day_key(stream, day)

@@ -27,16 +27,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
 
-from cosignal.simulator.contacts.attributes import dose
-from cosignal.simulator.contacts.days import DayContacts, day_contacts
-from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.disease.tables import Tables, infectiousness
 from cosignal.simulator.parameters.disease import DiseaseParameters
 from cosignal.simulator.parameters.tree import Parameters
-from cosignal.simulator.population.people import COMMUNITY, People
-from cosignal.simulator.streams import day_key, stream_key, uniform
+from cosignal.simulator.population.people import People
 
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]

@@ -1,5 +1,15 @@
 """What people and authorities do about an epidemic.
 
+======================================= ================================================
+tests                                   `testing`
+staying at home                         `isolation`, `quarantine`
+tracing by people                       `tracing`, `past`
+tracing by the app                      `app`
+fewer contacts                          `closures`
+which of them parameters ask for        `defaults`
+chance of what people do                `draws`
+======================================= ================================================
+
 An intervention is any object with `start`, `stop` and `apply(sim, day)`; yours and the
 built-in ones are the same to a run.
 
@@ -13,9 +23,26 @@ What this module guarantees:
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from cosignal.simulator.interventions.app import App
+from cosignal.simulator.interventions.closures import LayerClosure
+from cosignal.simulator.interventions.defaults import defaults
+from cosignal.simulator.interventions.isolation import Isolation
+from cosignal.simulator.interventions.testing import Testing
+from cosignal.simulator.interventions.tracing import ManualTracing
+
 if TYPE_CHECKING:
-    from cosignal.simulator.parameters.tree import Parameters
     from cosignal.simulator.simulation import Sim
+
+__all__ = [
+    "App",
+    "Intervention",
+    "Isolation",
+    "LayerClosure",
+    "ManualTracing",
+    "Testing",
+    "defaults",
+    "is_active",
+]
 
 
 @runtime_checkable
@@ -45,9 +72,3 @@ def is_active(intervention: Intervention, day: int) -> bool:
     """Whether an intervention acts on a day."""
     stop = intervention.stop
     return intervention.start <= day and (stop is None or day < stop)
-
-
-def defaults(parameters: "Parameters") -> list[Intervention]:
-    """The built-in interventions that some parameters ask for, in their order."""
-    del parameters
-    return []
