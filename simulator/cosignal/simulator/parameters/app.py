@@ -35,6 +35,14 @@ class AppParameters:
         symbol="rho",
         source="assumption",
     )
+    regional_spread: float = parameter(
+        0.0,
+        "Standard deviation of the logarithm of a region's weight in adoption",
+        unit="1",
+        low=0.0,
+        high=3.0,
+        source="user",
+    )
     start: int = parameter(
         0,
         "Day on which the app appears",

@@ -97,6 +97,14 @@ class IsolationParameters:
         high=1.0,
         source="OpenABM-Covid19",
     )
+    household_of_contacts: float = parameter(
+        0.0,
+        "Probability that a household member of a contact in quarantine stays as well",
+        unit="1",
+        low=0.0,
+        high=1.0,
+        source="user; OpenABM-Covid19: quarantine_household_on_traced",
+    )
     length: int = parameter(
         10,
         "Time at home after a positive test or symptoms",
