@@ -61,8 +61,7 @@ def tables(parameters: ContactParameters) -> tuple[Table, Table, Table, Table]:
     metres = _gamma(parameters.distance_mean, parameters.distance_shape)
     by_hours = 1 - np.exp(-hours / _SATURATION_HOURS)
     by_metres = np.exp2(-metres)
-    for row in by_hours:
-        row *= _scale(row, by_metres)
+    by_hours *= np.array([[_scale(row, by_metres)] for row in by_hours])
     found = (hours, metres, by_hours, by_metres)
     first, second, third, fourth = (table.astype(np.float32) for table in found)
     return first, second, third, fourth

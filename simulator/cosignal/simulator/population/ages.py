@@ -89,7 +89,9 @@ def _children(shape: Shape, left: Ints, rng: np.random.Generator) -> Ints:
     family = shape.children[shape.children > 0]
     wished = youngest[: len(family)].astype(float)
     before = np.cumsum(family) - family
-    rank = np.repeat(family, family) - 1 - (np.arange(total) - np.repeat(before, family))
+    rank = (
+        np.repeat(family, family) - 1 - (np.arange(total) - np.repeat(before, family))
+    )
     gaps = rng.choice(_SIBLING_GAPS, total)
     wish = np.repeat(wished, family) + rank * gaps + rng.random(total)
     ages = _in_order(wish, given)
@@ -136,7 +138,9 @@ def _parents(
     first = starts[family]
     eldest = ages[first + shape.adults[family]]
     older = rng.normal(_PARENT_AGE, _PARENT_SPREAD, len(family))
-    wish = eldest + np.clip(older, _PARENT_LEAST, _PARENT_MOST) + rng.random(len(family))
+    wish = (
+        eldest + np.clip(older, _PARENT_LEAST, _PARENT_MOST) + rng.random(len(family))
+    )
     second = shape.adults[family] > 1
     partner = wish[second] + rng.normal(0, _COUPLE_SPREAD, int(second.sum()))
     wishes = np.concatenate([wish, partner])

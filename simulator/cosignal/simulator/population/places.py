@@ -29,7 +29,14 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 #: Share of an age that goes to school or university (OECD, Education at a Glance).
-_LEARNING: Final = ((2.9, 0.0), (3, 0.97), (17, 0.97), (18, 0.7), (20, 0.45), (25, 0.05))
+_LEARNING: Final = (
+    (2.9, 0.0),
+    (3, 0.97),
+    (17, 0.97),
+    (18, 0.7),
+    (20, 0.45),
+    (25, 0.05),
+)
 _LEARNING_END: Final = 26
 #: Adults of a class: a teacher for each 12 or 13 pupils (OECD, Education at a Glance).
 _STAFF_OF_CLASS: Final = 2
@@ -40,9 +47,14 @@ _RETIRED: Final = 65
 _WORKING_AGES: Final = (20, 64)
 _MOST_EMPLOYED: Final = 0.97
 #: Spread of ages in a team: colleagues are somewhat alike (matrices "work").
-_TEAM_SPREAD: Final = 10.0
+_TEAM_SPREAD: Final = 5.0
 _WORKDAYS_A_WEEK: Final = 7 / 5
-_ROUNDS: Final = 40
+_ROUNDS: Final = 60
+#: Activity of a band: where the fit begins, and how far it may go.
+_FIRST_ACTIVITY, _LEAST, _MOST = 0.5, 1e-4, 3.0
+#: Bands whose contacts are fitted: of who learns, and of who works. The rest, teachers
+#: in classes and the few who work before 20 and after 60, meet who is there.
+_FITTED: Final = {SCHOOL: ("school", slice(0, 3)), WORK: ("work", slice(2, 6))}
 
 
 class Places(NamedTuple):
@@ -140,14 +152,11 @@ def form_places(
     kinds = np.concatenate(draft.kinds) if draft.kinds else np.zeros(0, np.uint8)
     place = draft.place.astype(np.int32)
     start, members = members_of(place, len(kinds))
-    targets = {
-        SCHOOL: country.contacts["school"].sum(axis=1) * _WORKDAYS_A_WEEK,
-        WORK: country.contacts["work"].sum(axis=1) * _WORKDAYS_A_WEEK,
-    }
     rates = np.full(len(kinds), parameters.care_home_meeting)
-    for kind, target in targets.items():
+    for kind, (setting, fitted) in _FITTED.items():
         of_kind = kinds == kind
-        rates[of_kind] = meeting_rates(ages, place, of_kind, target)
+        target = country.contacts[setting].sum(axis=1) * _WORKDAYS_A_WEEK
+        rates[of_kind] = meeting_rates(ages, place, of_kind, target, fitted)
     return Places(place, kinds, start, members, rates.astype(np.float32))
 
 
@@ -238,40 +247,47 @@ def _scaled(weight: Floats, total: float) -> Floats:
 
 
 def meeting_rates(
-    ages: Ages, place: npt.NDArray[np.int32], of_kind: Flags, target: Floats
+    ages: Ages,
+    place: npt.NDArray[np.int32],
+    of_kind: Flags,
+    target: Floats,
+    fitted: slice,
 ) -> Floats:
     """Choose how often two of a place meet, to give each band its mean contacts.
 
-    A place's rate is the mean of its members' activities, one for each band; activities
-    are scaled until the bands' means fit (iterative proportional fitting).
+    A place's rate is the mean of its members' activities, one for each fitted band;
+    activities are scaled until the bands' means fit (iterative proportional fitting).
 
     Args:
         ages: Shape (n,), years.
         place: Shape (n,), -1 for none.
         of_kind: Shape (p,). The places in question.
         target: Shape (8,). Mean contacts of everybody of a band on a working day.
+        fitted: Bands whose activity counts.
 
     Returns:
         Shape (number of places in question,).
     """
     bands = mixing_bands(ages)
-    people = np.bincount(bands, minlength=MIXING_BANDS)
+    people = np.bincount(bands, minlength=MIXING_BANDS)[fitted]
     inside = place >= 0
     joint = place[inside].astype(np.int64) * MIXING_BANDS + bands[inside]
-    members = np.bincount(joint, minlength=len(of_kind) * MIXING_BANDS)
-    members = members.reshape(len(of_kind), MIXING_BANDS)[of_kind].astype(float)
-    size = members.sum(axis=1)
-    activity = np.full(MIXING_BANDS, 0.3)
+    count = np.bincount(joint, minlength=len(of_kind) * MIXING_BANDS)
+    members = count.reshape(len(of_kind), MIXING_BANDS)[of_kind].astype(float)
+    others = members.sum(axis=1) - 1
+    members = members[:, fitted]
+    wanted = target[fitted] * people
+    activity = np.full(len(people), _FIRST_ACTIVITY)
     for _ in range(_ROUNDS):
-        rate = _rates(members, size, activity)
-        reached = members.T @ (rate * (size - 1))
-        activity *= np.divide(
-            target * people, reached, out=np.ones(MIXING_BANDS), where=reached > 0
-        ).clip(0.1, 10)
-        activity = activity.clip(1e-6, 10)
-    return _rates(members, size, activity)
+        reached = members.T @ (_rates(members, activity) * others)
+        change = np.divide(
+            wanted, reached, out=np.ones_like(reached), where=reached > 0
+        )
+        activity = (activity * change.clip(0.5, 2)).clip(_LEAST, _MOST)
+    return _rates(members, activity)
 
 
-def _rates(members: Floats, size: Floats, activity: Floats) -> Floats:
-    found: Floats = np.minimum(1.0, members @ activity / np.maximum(size, 1))
+def _rates(members: Floats, activity: Floats) -> Floats:
+    size = np.maximum(members.sum(axis=1), 1)
+    found: Floats = np.minimum(1.0, members @ activity / size)
     return found
