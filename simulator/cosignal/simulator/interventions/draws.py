@@ -11,12 +11,13 @@ What this module guarantees:
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
 
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.streams import day_key, uniform
 
 #: An array of people.
@@ -34,13 +35,32 @@ CHOICE, TIME_OF_DAY, WAIT = range(3)
 _LONGEST: Final = 2.0
 
 
-@njit(nogil=True, cache=True)
-def _chances(stream, days, ids, purpose):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    found = np.empty(len(ids), np.float64)
+@kernel
+def _keys_of_day(streams, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    for place in range(len(streams)):
+        streams[place] = day_key(streams[place], day)
+
+
+def keys_of_day(streams: Sequence[np.uint64], day: int) -> npt.NDArray[np.uint64]:
+    """Keys for kernels that draw by themselves.
+
+    Args:
+        streams: Keys of streams.
+        day: Of the run.
+
+    Returns:
+        Shape (len(streams),). Of that day of each.
+    """
+    keys = np.array(streams, np.uint64)
+    _keys_of_day(keys, day)
+    return keys
+
+
+@kernel
+def _chances(stream, days, ids, purpose, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     for place in range(len(ids)):
         key = day_key(stream, days[place])
         found[place] = uniform(key, ids[place], purpose)
-    return found
 
 
 def chances(
@@ -60,7 +80,8 @@ def chances(
     people = np.ascontiguousarray(ids, np.int32)
     days = np.empty(len(people), np.int64)
     days[:] = day
-    found: Reals = _chances(stream, days, people, int(purpose))
+    found = np.empty(len(people), np.float64)
+    _chances(stream, days, people, int(purpose), found)
     return found
 
 
@@ -113,27 +134,18 @@ def days_later(
     return np.floor(times(stream, day, ids, mean)).astype(np.int64)
 
 
-@njit(nogil=True, cache=True)
-def _rare(stream, day, agents, probability):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    key = day_key(stream, day)
-    scale = 1.0 / math.log1p(-probability)
-    found = np.empty(0, np.int32)
-    for fill in range(2):
-        person = -1
-        count = 0
-        while True:
-            skip = math.log(1.0 - uniform(key, uint64(count), uint64(0))) * scale
-            if skip > agents:
-                break
-            person += 1 + int(skip)
-            if person >= agents:
-                break
-            if fill:
-                found[count] = person
-            count += 1
-        if not fill:
-            found = np.empty(count, np.int32)
-    return found
+@kernel
+def _rare(key, scale, agents, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Put people down as far as there is room; how many there are."""
+    person, count = -1, 0
+    while True:
+        skip = math.log(1.0 - uniform(key, count, 0)) * scale
+        if skip >= agents - 1 - person:
+            return count
+        person += 1 + int(skip)
+        if count < len(found):
+            found[count] = person
+        count += 1
 
 
 def rare(stream: np.uint64, day: int, agents: int, probability: float) -> Ids:
@@ -155,7 +167,9 @@ def rare(stream: np.uint64, day: int, agents: int, probability: float) -> Ids:
         return np.empty(0, np.int32)
     if probability >= 1:
         return np.arange(agents, dtype=np.int32)
-    found: Ids = _rare(stream, int(day), int(agents), float(probability))
+    key, scale = keys_of_day([stream], day)[0], 1.0 / math.log1p(-probability)
+    found = np.empty(_rare(key, scale, agents, NOBODY), np.int32)
+    _rare(key, scale, agents, found)
     return found
 
 

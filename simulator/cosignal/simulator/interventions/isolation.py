@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from cosignal.simulator.interventions.draws import NOBODY, Ids, chosen
 from cosignal.simulator.interventions.quarantine import (
@@ -88,15 +87,6 @@ class Isolation:
         return late
 
 
-@njit(nogil=True, cache=True)
-def _at_home(until, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    count = 0
-    for person in range(len(until)):
-        count += until[person] > day
-    found = np.empty(count, np.int32)
-    count = 0
-    for person in range(len(until)):
-        if until[person] > day:
-            found[count] = person
-            count += 1
+def _at_home(until: npt.NDArray[np.int16], day: int) -> Ids:
+    found: Ids = np.flatnonzero(until > day).astype(np.int32)
     return found

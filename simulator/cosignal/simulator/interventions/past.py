@@ -8,14 +8,17 @@ What this module guarantees:
 * The contacts are those that could transmit, each once for each case, in order.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint32
+from numba import uint32
 
+from cosignal.simulator.compiled import kernel
+from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.interventions.draws import Ids
+from cosignal.simulator.population.people import HOUSEHOLD, People
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -38,31 +41,56 @@ def past_contacts(sim: "Sim", cases: Ids, day: int) -> Found:
         UsageError: The day is not one of the last 31.
     """
     contacts = sim.contacts_on(day)
-    ago = np.uint32(sim.day - day)
-    found: Found = _past_contacts(cases, contacts, sim.people, sim.state.isolation, ago)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _past_contacts(cases, contacts, people, isolation, ago):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    room = 0
-    for place in range(len(cases)):
-        room += slot_count(cases[place], people)
+    room = _room(cases, sim.people)
     places = np.empty(room, np.int64)
     others = np.empty(room, np.int32)
     layers = np.empty(room, np.uint8)
+    ago = np.uint32(sim.day - day)
+    past = Past(contacts, sim.people, sim.state.isolation, ago)
+    count = _fill(cases, past, places, others, layers)
+    return places[:count], others[:count], layers[:count]
+
+
+class Past(NamedTuple):
+    """A past day.
+
+    Attributes:
+        contacts: Of the day.
+        people: Who is there.
+        isolation: `State.isolation`.
+        ago: How many days ago, a bit of `isolation`.
+    """
+
+    contacts: DayContacts
+    people: People
+    isolation: npt.NDArray[np.uint32]
+    ago: np.uint32
+
+
+@kernel
+def _room(cases, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """How many contacts there are at most."""
+    room = 0
+    for place in range(len(cases)):
+        room += slot_count(cases[place], people)
+    return room
+
+
+@kernel
+def _fill(cases, past, places, others, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Put contacts down; how many there are."""
     count = 0
     for place in range(len(cases)):
         i = cases[place]
-        i_home = (isolation[i] >> ago) & uint32(1)
-        for slot in range(slot_count(i, people)):
-            j, layer = resolve_slot(i, slot, contacts, people)
+        i_home = (past.isolation[i] >> past.ago) & uint32(1)
+        for slot in range(slot_count(i, past.people)):
+            j, layer = resolve_slot(i, slot, past.contacts, past.people)
             if j < 0:
                 continue
-            if layer != 0 and (i_home or (isolation[j] >> ago) & uint32(1)):
-                continue
-            places[count] = place
-            others[count] = j
-            layers[count] = layer
-            count += 1
-    return places[:count].copy(), others[:count].copy(), layers[:count].copy()
+            j_home = (past.isolation[j] >> past.ago) & uint32(1)
+            if layer == HOUSEHOLD or not (i_home or j_home):
+                places[count] = place
+                others[count] = j
+                layers[count] = layer
+                count += 1
+    return count

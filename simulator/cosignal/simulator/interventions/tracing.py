@@ -13,23 +13,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.interventions.draws import (
     CHOICE,
     NOBODY,
     Ids,
-    Reals,
     chances,
     chosen,
     days_later,
+    keys_of_day,
     whole_number,
 )
 from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.interventions.quarantine import quarantine_contacts
 from cosignal.simulator.parameters.behaviour import TracingParameters
 from cosignal.simulator.state import DEAD
-from cosignal.simulator.streams import day_key, pair_uniform
+from cosignal.simulator.streams import pair_uniform
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -101,19 +102,17 @@ def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Ids:
     contacts = [np.empty(0, np.int32)]
     for past in range(max(0, sim.day - parameters.window), sim.day):
         index, others, layers = past_contacts(sim, cases, past)
-        luck: Reals = _pair_chances(
-            sim.stream("tracing.recall"), past, cases[index], others, layers
-        )
+        luck = np.empty(len(index), np.float64)
+        key = keys_of_day([sim.stream("tracing.recall")], past)[0]
+        _pair_chances(key, cases, (index, others, layers), luck)
         recall = np.asarray(parameters.recall)[layers]
         contacts.append(others[luck < recall])
     return np.unique(np.concatenate(contacts))
 
 
-@njit(nogil=True, cache=True)
-def _pair_chances(stream, day, ids, others, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    key = day_key(stream, day)
-    found = np.empty(len(ids), np.float64)
-    for place in range(len(ids)):
+@kernel
+def _pair_chances(key, ids, contacts, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    index, others, layers = contacts
+    for place in range(len(index)):
         salted = key + uint64(layers[place] + 1) * uint64(_LAYER_SALT)
-        found[place] = pair_uniform(salted, ids[place], others[place])
-    return found
+        found[place] = pair_uniform(salted, ids[index[place]], others[place])

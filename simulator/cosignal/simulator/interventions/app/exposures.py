@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from numba import int64, njit, uint64
+from numba import int64, uint64
 
-from cosignal.simulator.interventions.app.radio import counts, is_on, phone_day
+from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.interventions.app.radio import (
+    PhoneDay,
+    counts,
+    is_on,
+    phone_day,
+)
 from cosignal.simulator.interventions.draws import Ids
 from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.parameters.app import AppParameters
@@ -47,38 +53,47 @@ def exposed(
     """
     of_day = np.asarray(weights, np.float64)
     phones = phone_day(sim, app, day)
-    able = np.flatnonzero((of_day > 0) & _on(cases, phones))
+    on = np.empty(len(cases), np.bool_)
+    _on(cases, phones, on)
+    able = np.flatnonzero((of_day > 0) & on)
     index, others, layers = past_contacts(sim, cases[able], day)
-    alerting = _counting(
-        cases[able][index], others, layers, of_day[able][index], phones
-    )
+    alerting = np.empty(len(index), np.bool_)
+    _counting(cases[able], of_day[able], (index, others, layers), phones, alerting)
     index, others = index[alerting], others[alerting]
     if app.false_sightings > 0:
-        more, strangers = _strangers(cases[able], sim.people, phones)
+        more, strangers = _strangers(sim, cases[able], phones)
         index = np.concatenate([index, more])
         others = np.concatenate([others, strangers])
     return able[index], others
 
 
-@njit(nogil=True, cache=True)
-def _on(ids, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    found = np.empty(len(ids), np.bool_)
+def _strangers(sim: "Sim", cases: Ids, phones: PhoneDay) -> Pairs:
+    """Strangers of their region whom some people hear."""
+    numbers = np.empty(len(cases), np.int64)
+    total = _how_many(cases, phones, numbers)
+    index, others = np.empty(total, np.int64), np.empty(total, np.int32)
+    count = _who(cases, numbers, (sim.people, phones), index, others)
+    return index[:count], others[:count]
+
+
+@kernel
+def _on(ids, phones, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     for place in range(len(ids)):
         found[place] = is_on(ids[place], phones)
-    return found
 
 
-@njit(nogil=True, cache=True)
-def _counting(ids, others, layers, weights, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    found = np.zeros(len(ids), np.bool_)
-    for place in range(len(ids)):
-        i, j = ids[place], others[place]
+@kernel
+def _counting(cases, weights, contacts, phones, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    index, others, layers = contacts
+    for place in range(len(index)):
+        i, j = cases[index[place]], others[place]
+        found[place] = False
         if is_on(j, phones):
-            found[place] = counts(i, j, layers[place], weights[place], phones)
-    return found
+            weight = weights[index[place]]
+            found[place] = counts(i, j, layers[place], weight, phones)
 
 
-@njit(inline="always")
+@inlined
 def _poisson(luck, mean):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     """The number of which `luck` is the quantile."""
     term = math.exp(-mean)
@@ -91,24 +106,31 @@ def _poisson(luck, mean):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     return number
 
 
-@njit(nogil=True, cache=True)
-def _strangers(cases, people, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Strangers of their region whom some people hear, on phones that are on."""
-    key, mean = phones.keys.strangers, phones.radio.false_sightings
+@kernel
+def _how_many(cases, phones, numbers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """How many strangers each one hears; in all."""
     total = 0
-    for i in cases:
-        total += _poisson(uniform(key, i, 0), mean)
-    index = np.empty(total, np.int64)
-    others = np.empty(total, np.int32)
+    for place in range(len(cases)):
+        luck = uniform(phones.keys.strangers, cases[place], 0)
+        numbers[place] = _poisson(luck, phones.radio.false_sightings)
+        total += numbers[place]
+    return total
+
+
+@kernel
+def _who(cases, numbers, world, index, others):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Draw strangers; how many have a phone that is on."""
+    people, phones = world
     count = 0
     for place in range(len(cases)):
         i = cases[place]
         first = people.region_start[people.region[i]]
         size = people.region_start[people.region[i] + 1] - first
-        for which in range(_poisson(uniform(key, i, 0), mean)):
-            other = first + int64(draw(key, i, which + 1) % uint64(size))
+        for which in range(numbers[place]):
+            word = draw(phones.keys.strangers, i, which + 1)
+            other = first + int64(word % uint64(size))
             if other != i and is_on(other, phones):
                 index[count] = place
                 others[count] = other
                 count += 1
-    return index[:count].copy(), others[:count].copy()
+    return count

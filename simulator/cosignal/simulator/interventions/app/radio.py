@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, uint64
+from numba import uint64
 
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.attributes import contact_hours, contact_metres
 from cosignal.simulator.contacts.days import DayContacts
+from cosignal.simulator.interventions.draws import keys_of_day
 from cosignal.simulator.parameters.app import AppParameters
-from cosignal.simulator.streams import day_key, pair_uniform, uniform
+from cosignal.simulator.streams import pair_uniform, uniform
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -115,20 +117,13 @@ def phone_day(sim: "Sim", app: AppParameters, day: int) -> PhoneDay:
         float(app.false_sightings),
     )
     streams = [sim.stream(f"app.{name}") for name in Keys._fields]
-    keys = Keys(*_keys_of_day(np.array(streams, np.uint64), day))
+    keys = keys_of_day(streams, day)
     state = sim.state
-    return PhoneDay(sim.contacts_on(day), radio, keys, state.app_from, state.app_until)
+    contacts = sim.contacts_on(day)
+    return PhoneDay(contacts, radio, Keys(*keys), state.app_from, state.app_until)
 
 
-@njit(nogil=True, cache=True)
-def _keys_of_day(streams, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    found = np.empty(len(streams), np.uint64)
-    for place in range(len(streams)):
-        found[place] = day_key(streams[place], day)
-    return found
-
-
-@njit(nogil=True, cache=True)
+@kernel
 def bucket_weight(attenuation, radio):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Weight of the bucket of an attenuation; a threshold belongs to its bucket."""
     for bucket in range(len(radio.thresholds)):
@@ -137,7 +132,7 @@ def bucket_weight(attenuation, radio):  # type: ignore[no-untyped-def] # noqa: A
     return radio.weights[len(radio.thresholds)]
 
 
-@njit(inline="always")
+@inlined
 def _normal(key, one, other):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     """A normal deviate for a pair in either order (Box and Muller 1958)."""
     first = pair_uniform(key, one, other)
@@ -145,7 +140,7 @@ def _normal(key, one, other):  # type: ignore[no-untyped-def] # noqa: ANN001, AN
     return math.sqrt(-2.0 * math.log1p(-first)) * math.cos(2.0 * math.pi * second)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def attenuation(i, j, layer, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """What two phones lose of their signal in a contact.
 
@@ -167,14 +162,14 @@ def attenuation(i, j, layer, phones):  # type: ignore[no-untyped-def] # noqa: AN
     return loss
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def weighted_minutes(i, j, layer, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Minutes of a contact, times the weight of its attenuation; as `attenuation`."""
     minutes = _MINUTES * float(contact_hours(i, j, layer, phones.contacts))
     return minutes * bucket_weight(attenuation(i, j, layer, phones), phones.radio)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def counts(i, j, layer, weight, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Whether a contact of two phones that are on alerts, if one of them publishes.
 
@@ -194,7 +189,7 @@ def counts(i, j, layer, weight, phones):  # type: ignore[no-untyped-def] # noqa:
     return weight * minutes >= phones.radio.alert_minutes
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def is_on(i, phones):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """Whether somebody has the app on the day, on a phone that is on."""
     day = phones.contacts.day
