@@ -11,6 +11,7 @@ solved for, one within the other, by bisection.
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,10 +23,11 @@ Weights = npt.NDArray[np.float64]
 
 #: Standard deviations past the mean after which nobody is left.
 _REACH: Final = 8.0
-_STEPS: Final = 60
+_STEPS: Final = 48
 _SHAPES: Final = (1e-3, 1e5)
 
 
+@lru_cache(maxsize=256)
 def lattice_gamma(name: str, mean: float, deviation: float, first: int) -> Weights:
     """Probabilities of whole days.
 
@@ -36,7 +38,7 @@ def lattice_gamma(name: str, mean: float, deviation: float, first: int) -> Weigh
         first: The least possible day.
 
     Returns:
-        Shape (length,), of day 0, 1, and so on; zeros before `first`.
+        Shape (length,), read-only, of day 0, 1, and so on; zeros before `first`.
 
     Raises:
         UsageError: No distribution on whole days from `first` has these moments.
@@ -108,4 +110,6 @@ def _refuse_impossible(name: str, mean: float, deviation: float, first: int) -> 
 def _trimmed(weights: Weights) -> Weights:
     """Without the last days, which are not worth a look."""
     kept = int(np.flatnonzero(weights > weights.max() * 1e-7)[-1]) + 1
-    return weights[:kept] / weights[:kept].sum()
+    found = weights[:kept] / weights[:kept].sum()
+    found.flags.writeable = False
+    return found
