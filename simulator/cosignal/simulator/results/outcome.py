@@ -1,13 +1,25 @@
-"""All that comes out of a run."""
+"""All that comes out of a run.
+
+What this module guarantees:
+
+* Whatever follows from series and infections is computed when asked for; a result holds
+  nothing of the run itself, and can be sent elsewhere.
+"""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.recorder import Recorder
+from cosignal.simulator.results import attribution, reproduction
+from cosignal.simulator.results.figures import figures
 from cosignal.simulator.results.infections import InfectionTable
+from cosignal.simulator.results.trees import Tree, tree
 
 Series = npt.NDArray[np.float64]
 
@@ -35,7 +47,9 @@ class Results:
         self.parameters = parameters
         self.days = days
         self.agents = agents
-        self.by_age: Mapping[str, Series] = record.by_age
+        self.by_age: Mapping[str, Series] = {
+            name: rows.copy() for name, rows in record.by_age.items()
+        }
         self.infections = infections
 
     def series(self, name: str) -> Series:
@@ -46,15 +60,56 @@ class Results:
         return total
 
     def summary(self) -> dict[str, float]:
-        """Figures people ask for, by name."""
-        infections = self.series("infections")
+        """Figures people ask for, by name; NaN where there is nothing to say.
+
+        `r` is the mean number infected by early cases; `attack_rate` counts people,
+        `infections` counts infections, of which somebody may have several; `ppv` is the
+        share of alerts to people who are infected.
+        """
+        return figures(self)
+
+    def tree(self) -> Tree:
+        """Who infected whom."""
+        return self._tree
+
+    def r_t(self, method: str = "instantaneous", window: int = 7) -> Series:
+        """Reproduction number by day.
+
+        Args:
+            method: `instantaneous` (Cori) or `cohort` (those infected on the day).
+            window: Days taken together, for the instantaneous one.
+
+        Returns:
+            Shape (days,). NaN where there is nothing to say.
+
+        Raises:
+            UsageError: There is no such method.
+        """
+        if method == "cohort":
+            return reproduction.cohort(self.infections, self._tree, self.days)
+        if method != "instantaneous":
+            raise UsageError(
+                f"method: expected instantaneous or cohort, got {method!r}"
+            )
+        outside = np.bincount(
+            self.infections.day[self.infections.infector < 0], minlength=self.days
+        ).astype(np.float64)
+        local = self.series("infections") - outside
+        profile = infectiousness(self.parameters.disease)
+        return reproduction.instantaneous(local, outside, profile, window)
+
+    def generation_times(self) -> npt.NDArray[np.int16]:
+        """Days from infection to infection, of all infections between people."""
+        since = self.infections.since
+        return since[since >= 0]
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Share of infections by `layer`, and by `phase` of the infector."""
         return {
-            "infections": float(infections.sum()),
-            "attack_rate": float(infections.sum()) / self.agents,
-            "peak_infections": float(infections.max(initial=0.0)),
-            "peak_day": float(np.argmax(infections)),
-            "deaths": float(self.series("deaths").sum()),
-            "hospital_peak": float(self.series("hospital").max(initial=0.0)),
-            "quarantine_days": float(self.series("in_quarantine").sum()),
-            "alerts": float(self.series("alerts").sum()),
+            "layer": attribution.by_layer(self.infections),
+            "phase": attribution.by_phase(self.infections),
         }
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return tree(self.infections)
