@@ -2,8 +2,8 @@
 
 What this module guarantees:
 
-* Bit k of `State.isolation` is about k days ago, during the whole of a day: it is moved
-  on when a day begins, and bit 0 is set once interventions have acted.
+* Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
+  as that is; bit 0 is set once the day's interventions have acted.
 * Somebody in hospital or dead counts as isolated.
 """
 

@@ -173,7 +173,6 @@ class Sim:
         if day >= self.parameters.days:
             raise UsageError(f"step: expected a day before {day}, the run is over")
         self.factors[:] = 1
-        begin_day(self.state)
         self.today = self.outbreak.progress(day)
         self._vaccination.apply(self, day)
         for intervention in self.interventions:
@@ -185,6 +184,7 @@ class Sim:
         for analyser in self.analysers:
             analyser(self, day)
         self.day = day + 1
+        begin_day(self.state)
 
     @property
     def results(self) -> Results:
@@ -245,7 +245,7 @@ class Sim:
         """
         contacts = self.contacts_on(day)
         who, whom, layer = meetings(ids, contacts, self.people)
-        bit = np.uint32(self.day - day if self.day > day else 0)
+        bit = np.uint32(self.day - day)
         away = (self.state.isolation >> bit) & np.uint32(1) > 0
         kept = (layer == 0) | ~(away[who] | away[whom])
         return who[kept], whom[kept], layer[kept]
