@@ -6,6 +6,8 @@ What this module guarantees:
   under the smaller number, in ascending order of it.
 """
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -14,10 +16,13 @@ from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.population.people import People
 
+Edges = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
-def edges(
-    day: DayContacts, people: People
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+#: People looked at in one go, so that the buffers stay small.
+_BLOCK: Final = 32_768
+
+
+def edges(day: DayContacts, people: People) -> Edges:
     """List a day's contacts.
 
     Args:
@@ -27,36 +32,48 @@ def edges(
     Returns:
         i, j and layer, shape (m,) each, with i < j.
     """
-    first, second, layer = _edges(day, people)
-    return first, second, layer
+    agents = len(people.age)
+    blocks = [
+        edges_of(start, min(start + _BLOCK, agents), day, people)
+        for start in range(0, agents, _BLOCK)
+    ]
+    first, second, layer = zip(*blocks, strict=True)
+    return np.concatenate(first), np.concatenate(second), np.concatenate(layer)
 
 
-@njit(nogil=True, cache=True)
-def _edges(day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+def edges_of(start: int, stop: int, day: DayContacts, people: People) -> Edges:
+    """List the contacts that stand under some people, as `edges` does.
+
+    Args:
+        start: The first of them.
+        stop: The first one after them.
+        day: Which.
+        people: Who meets.
+    """
+    room = _slots(start, stop, people)
+    first, second = np.empty(room, np.int32), np.empty(room, np.int32)
+    layer = np.empty(room, np.uint8)
+    count = _fill(start, stop, day, people, first, second, layer)
+    return first[:count].copy(), second[:count].copy(), layer[:count].copy()
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def _slots(start, stop, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    count = np.int64(0)
+    for i in range(start, stop):
+        count += slot_count(i, people)
+    return count
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def _fill(start, stop, day, people, first, second, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917 - numba
     count = 0
-    room = people.age.size * 8 + 64
-    first = np.empty(room, np.int32)
-    second = np.empty(room, np.int32)
-    layers = np.empty(room, np.uint8)
-    for i in range(people.age.size):
-        slots = slot_count(i, people)
-        if count + slots > room:
-            room = 2 * room + slots
-            first = _grown(first, count, room)
-            second = _grown(second, count, room)
-            layers = _grown(layers, count, room)
-        for slot in range(slots):
+    for i in range(start, stop):
+        for slot in range(slot_count(i, people)):
             j, layer = resolve_slot(i, slot, day, people)
             if j > i:
                 first[count] = i
                 second[count] = j
                 layers[count] = layer
                 count += 1
-    return first[:count].copy(), second[:count].copy(), layers[:count].copy()
-
-
-@njit(nogil=True, cache=True)
-def _grown(values, count, room):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    found = np.empty(room, values.dtype)
-    found[:count] = values[:count]
-    return found
+    return count

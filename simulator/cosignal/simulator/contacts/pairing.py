@@ -18,8 +18,6 @@ from numba import uint64
 
 from cosignal.simulator.kernels import reader
 
-from cosignal.simulator.compiled import inlined, kernel
-
 _STEP: Final = 0x9E3779B97F4A7C15
 _LEFT: Final = 0xD1B54A32D192ED03
 _RIGHT: Final = 0xC2B2AE3D27D4EB4F

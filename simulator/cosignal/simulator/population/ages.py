@@ -36,7 +36,15 @@ _SIBLING_GAPS: Final = (1, 2, 2, 3, 3, 4)
 #: Adult children leave: the share still at home falls by this factor a year.
 _STAYING: Final = 0.8
 #: How likely a grown-up without children at home lives alone, relative to others.
-_ALONE_BY_AGE: Final = ((18, 1.2), (30, 0.9), (50, 0.55), (65, 0.6), (75, 1.2), (85, 3))
+_ALONE_BY_AGE: Final = (
+    (18, 1.5),
+    (25, 3),
+    (45, 3),
+    (55, 1),
+    (65, 0.6),
+    (75, 0.9),
+    (85, 1.8),
+)
 
 
 class Shape(NamedTuple):
@@ -67,8 +75,7 @@ def ages_of(shape: Shape, stock: Ints, rng: np.random.Generator) -> Ints:
     starts = np.concatenate([[0], np.cumsum(shape.adults + shape.children)])
     ages = np.empty(starts[-1], np.int64)
     ages[_child_places(shape, starts)] = children
-    family = np.flatnonzero(shape.children)
-    _parents(shape, starts, family, ages, left, rng)
+    _parents(shape, starts, ages, left, rng)
     _couples_and_singles(shape, starts, ages, left, rng)
     return ages
 
@@ -123,18 +130,15 @@ def _youngest(left: Ints, total: int) -> Ints:
 def _first(left: Ints, total: int) -> Ints:
     """The youngest so many."""
     before = np.cumsum(left) - left
-    return np.clip(total - before, 0, left)
+    taken: Ints = np.clip(total - before, 0, left)
+    return taken
 
 
 def _parents(
-    shape: Shape,
-    starts: Ints,
-    family: Ints,
-    ages: Ints,
-    left: Ints,
-    rng: np.random.Generator,
+    shape: Shape, starts: Ints, ages: Ints, left: Ints, rng: np.random.Generator
 ) -> None:
     """Fill in parents by the age of the eldest child."""
+    family = np.flatnonzero(shape.children)
     first = starts[family]
     eldest = ages[first + shape.adults[family]]
     older = rng.normal(_PARENT_AGE, _PARENT_SPREAD, len(family))

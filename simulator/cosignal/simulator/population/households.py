@@ -29,7 +29,8 @@ def age_stock(shares: npt.NDArray[np.float64], agents: int) -> Ints:
         agents: How many people.
     """
     bounds = np.rint(np.cumsum(shares) / shares.sum() * agents).astype(np.int64)
-    return np.diff(bounds, prepend=0)
+    stock: Ints = np.diff(bounds, prepend=0)
+    return stock
 
 
 def shapes(country: Country, stock: Ints, rng: np.random.Generator) -> Shape:
@@ -54,7 +55,9 @@ def _sizes(shares: npt.NDArray[np.float64], people: int) -> Ints:
     by_size = np.concatenate([shares[:-1], large])
     members = np.arange(1, len(by_size) + 1)
     households = people / (by_size * members).sum()
-    counts = np.floor(by_size * households).astype(np.int64)
+    counts = np.rint(by_size * households).astype(np.int64)
+    if people < (counts * members).sum() - counts[0]:
+        counts = np.floor(by_size * households).astype(np.int64)
     counts[0] += people - int((counts * members).sum())
     return np.repeat(members, counts)
 

@@ -131,6 +131,7 @@ def form_places(
     ages: Ages,
     region: npt.NDArray[np.uint16],
     resident: Flags,
+    *,
     parameters: PopulationParameters,
     country: Country,
     rng: np.random.Generator,
@@ -152,12 +153,35 @@ def form_places(
     kinds = np.concatenate(draft.kinds) if draft.kinds else np.zeros(0, np.uint8)
     place = draft.place.astype(np.int32)
     start, members = members_of(place, len(kinds))
-    rates = np.full(len(kinds), parameters.care_home_meeting)
+    rates = fitted_rates(ages, place, kinds, parameters, country)
+    return Places(place, kinds, start, members, rates)
+
+
+def fitted_rates(
+    ages: Ages,
+    place: npt.NDArray[np.int32],
+    kinds: npt.NDArray[np.uint8],
+    parameters: PopulationParameters,
+    country: Country,
+) -> npt.NDArray[np.float32]:
+    """Choose how often two of each place meet on a working day.
+
+    Args:
+        ages: Shape (n,), years.
+        place: Shape (n,), -1 for none.
+        kinds: Shape (p,). `SCHOOL`, `WORK` or `CARE`.
+        parameters: How often people meet in care homes.
+        country: Its contact matrices, for schools and work.
+
+    Returns:
+        Shape (p,).
+    """
+    rates = np.full(len(kinds), parameters.care_home_meeting, np.float32)
     for kind, (setting, fitted) in _FITTED.items():
         of_kind = kinds == kind
         target = country.contacts[setting].sum(axis=1) * _WORKDAYS_A_WEEK
         rates[of_kind] = meeting_rates(ages, place, of_kind, target, fitted)
-    return Places(place, kinds, start, members, rates.astype(np.float32))
+    return rates
 
 
 def members_of(

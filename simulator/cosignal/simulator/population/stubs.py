@@ -155,7 +155,7 @@ def _counts(bands, region, numbers, codes, regions):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _move(bands, region, numbers, codes, counts, excess, target, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _move(bands, region, numbers, codes, counts, excess, target, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917 - numba
     """Take as many as `excess` says out of each list, each with equal chance."""
     left = counts.copy()
     country = counts.shape[0] - 1

@@ -23,6 +23,8 @@ from cosignal.simulator.population.tables import Country, country
 from cosignal.simulator.streams import stream_key
 
 _OLD: Final = 80
+#: Regions are numbered with 16 bits.
+MOST_REGIONS: Final = 65_535
 
 
 class Homes(NamedTuple):
@@ -52,7 +54,12 @@ def synthetic(parameters: Parameters) -> People:
     homes = _homes(parameters, nation, rng)
     region = np.repeat(homes.region_of, homes.sizes)
     places = form_places(
-        homes.age, region, homes.resident, parameters.population, nation, rng
+        homes.age,
+        region,
+        homes.resident,
+        parameters=parameters.population,
+        country=nation,
+        rng=rng,
     )
     stubs = community(homes.age, region, parameters, nation, rng)
     return assemble(homes, region, places, stubs)
@@ -127,7 +134,7 @@ def _homes(parameters: Parameters, nation: Country, rng: np.random.Generator) ->
     return Homes(
         age=ages[people],
         sizes=sizes,
-        region_of=_regions(sizes, wanted.region_size),
+        region_of=regions_by_size(sizes, wanted.region_size),
         resident=people >= len(private),
     )
 
@@ -140,9 +147,17 @@ def _members_in(order: Ints, sizes: Ints) -> Ints:
     return np.repeat(old_start[order] - new_start, moved) + np.arange(moved.sum())
 
 
-def _regions(sizes: Ints, region_size: int) -> npt.NDArray[np.uint16]:
-    """Regions of about equal size, none larger than told, but by a household."""
+def regions_by_size(sizes: Ints, region_size: int) -> npt.NDArray[np.uint16]:
+    """Divide households among regions of about equal size.
+
+    Args:
+        sizes: Shape (h,). Members of each household.
+        region_size: People of a region, at most, but for a household.
+
+    Returns:
+        Shape (h,), ascending.
+    """
     people = int(sizes.sum())
-    regions = -(-people // region_size)
+    regions = min(-(-people // region_size), MOST_REGIONS)
     start = np.cumsum(sizes) - sizes
     return (start * regions // people).astype(np.uint16)
