@@ -7,7 +7,7 @@ What this module guarantees:
 * The order of a day: the disease goes on; infections come in from outside;
   interventions act; isolation takes effect; people meet and infect each other;
   analysers look.
-* Contacts of the last 32 days can be looked at again, exactly as they were.
+* Contacts of the last 31 days can be looked at again, exactly as they were.
 """
 
 from collections import defaultdict
@@ -222,14 +222,15 @@ class Sim:
         """What `contacts` needs to know of a day.
 
         Args:
-            day: Today, once interventions have acted, or one of the 31 days before.
+            day: Today, once interventions have acted, or one of the last 31 days.
 
         Raises:
             UsageError: The day is forgotten, or has not come.
         """
         if day not in self._contacts:
             raise UsageError(
-                f"contacts_on: expected a day of the last {REMEMBERED_DAYS}, got {day}"
+                f"contacts_on: expected one of the last {REMEMBERED_DAYS - 1} days, "
+                f"got {day}"
             )
         return self._contacts[day]
 
@@ -237,7 +238,7 @@ class Sim:
         """Whom people met, with isolation as it was.
 
         Args:
-            day: Of the last 32.
+            day: Of the last 31.
             ids: Shape (m,), int32. Who.
 
         Returns:
@@ -254,7 +255,7 @@ class Sim:
         self._contacts[day] = day_contacts(
             self.people, self.parameters, day, self.factors
         )
-        self._contacts.pop(day - REMEMBERED_DAYS, None)
+        self._contacts.pop(day + 1 - REMEMBERED_DAYS, None)
 
 
 def _parameters(
