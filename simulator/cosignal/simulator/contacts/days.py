@@ -30,6 +30,8 @@ class DayContacts(NamedTuple):
         day: Of the run.
         key: uint64. Of all draws of the day's contacts.
         keep: float32[5]. Share of the contacts of each layer that take place.
+        stub_share: Share of the stubs of the community in use: what remains of the
+            layer, less on weekdays than at weekends, or the other way round.
         hours: float32[2, 1024]. Durations at equally likely points: within households,
             elsewhere.
         metres: float32[1024]. Distances.
@@ -40,6 +42,7 @@ class DayContacts(NamedTuple):
     day: int
     key: np.uint64
     keep: npt.NDArray[np.float32]
+    stub_share: float
     hours: npt.NDArray[np.float32]
     metres: npt.NDArray[np.float32]
     dose_hours: npt.NDArray[np.float32]
@@ -73,9 +76,10 @@ def day_contacts(
     if weekend:
         keep[WORK] = 0
     weekday_share, weekend_share = community_shares(contacts)
-    keep[COMMUNITY] *= weekend_share if weekend else weekday_share
+    in_use = weekend_share if weekend else weekday_share
+    stub_share = float(keep[COMMUNITY]) * in_use
     key = np.uint64(_key(stream_key(parameters.seed, "contacts"), day))
-    return DayContacts(day, key, keep, *tables(contacts))
+    return DayContacts(day, key, keep, stub_share, *tables(contacts))
 
 
 def community_shares(contacts: ContactParameters) -> tuple[float, float]:

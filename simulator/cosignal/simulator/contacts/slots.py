@@ -116,7 +116,7 @@ def _place_slot(i, where, place, day, people):  # type: ignore[no-untyped-def] #
 @inlined
 def _stub_slot(i, stub, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     layer = int64(COMMUNITY)
-    share = day.keep[COMMUNITY]
+    share = day.stub_share
     if share <= 0.0:
         return int64(_NONE), layer
     at = uint64(stub) & uint64(_PLACE_MASK)

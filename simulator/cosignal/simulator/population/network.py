@@ -30,7 +30,8 @@ def connect(people: People, persons: Texts, network: Table) -> People:
         persons: Shape (n,). The user's name of each.
         network: Columns `person_a`, `person_b`; `layer` (school, work, care or
             community; community if the column is missing); `rate` (probability that
-            the two meet on a day; 1 if the column is missing).
+            the two meet on a day, at school and work on a working day; 1 if the column
+            is missing).
 
     Raises:
         UsageError: Something is wrong; it names row and column.
