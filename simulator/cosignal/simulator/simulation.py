@@ -59,6 +59,7 @@ class Sim:
         own_population: The user's own people; None for synthetic ones.
         analysers: Called at the end of each day.
         threads: How many share the work of a day; they change no number.
+        beta: Hazard of an average contact; None to solve for it.
         day: The day that comes next, or that is going on.
         today: People by what happened to them today: `onset`, `hospital`, `icu`,
             `recovered`, `dead`; and `infected` for those of the day before. Shape (m,),
@@ -81,6 +82,7 @@ class Sim:
         analysers: Sequence[Analyser] = (),
         population: People | None = None,
         threads: int = 1,
+        beta: float | None = None,
         **values: Any,  # noqa: ANN401 - any parameter
     ) -> None:
         """Describe a run.
@@ -92,6 +94,7 @@ class Sim:
             analysers: Called as `analyser(sim, day)` at the end of each day.
             population: The user's own people.
             threads: 1 or more.
+            beta: Hazard of an average contact, in place of what `disease.r0` asks for.
             **values: `agents`, `days`, `seed`, `r0`, `app=AppParameters(...)`, or any
                 parameter by its dotted name with `__` for the dot: `app__adoption`.
 
@@ -103,6 +106,7 @@ class Sim:
         self.own_population = population
         self.analysers = tuple(analysers)
         self.threads = _threads(threads)
+        self.beta = beta
         self.day = 0
         self.today: dict[str, Ids] = {}
         self.factors = np.ones(len(LAYERS), np.float32)

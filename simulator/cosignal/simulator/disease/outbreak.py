@@ -53,7 +53,11 @@ class Outbreak:
         bands = np.minimum(sim.people.age // 10, 8)
         by_age = np.array(parameters.disease.susceptibility, np.float32)
         sim.state.susceptibility[:] = by_age[bands]
-        self.beta = solve_beta(parameters, sim.people, self.tables)
+        self.beta = (
+            solve_beta(parameters, sim.people, self.tables)
+            if sim.beta is None
+            else sim.beta
+        )
         self._weights = layer_weights(parameters)
         self._queues = {name: Queue() for name in _EVENTS}
         self._cohorts: dict[int, Ids] = {}

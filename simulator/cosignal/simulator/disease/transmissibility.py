@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.contacts.days import day_contacts
+from cosignal.simulator.contacts.days import DAYS_OF_WEEK, day_contacts
 from cosignal.simulator.disease.generations import (
     NOWHERE,
     Exposure,
@@ -164,19 +164,21 @@ def _first(people: People, key: np.uint64) -> Sample:
 
 def _exposure(
     sample: Sample,
-    first_day: int,
+    generation: int,
     parameters: Parameters,
     people: People,
     tables: Tables,
 ) -> Exposure:
     """Whom the cases of a sample meet while they are infectious.
 
-    Generations begin on one weekday after the other.
+    Generations begin on one weekday after the other, and share no day: a day on which
+    somebody was infected is none on which they infect.
     """
     profile = tables.profile.astype(np.float64)
     profile[profile < _NEGLIGIBLE * profile.max()] = 0
     profile /= profile.sum()
     days = np.flatnonzero(profile)
+    first_day = generation * (len(profile) // DAYS_OF_WEEK * DAYS_OF_WEEK + 8)
     exposure = no_exposure(sample.ids, people, len(days))
     weights = layer_weights(parameters)
     susceptibility = np.array(parameters.disease.susceptibility)

@@ -44,7 +44,7 @@ def _burden(results: "Results") -> dict[str, float]:
 
 
 def _spread(results: "Results") -> dict[str, float]:
-    settled = round(2 * results.parameters.disease.generation_mean)
+    settled = round(results.parameters.disease.generation_mean)
     infections = results.series("infections")
     times = results.generation_times()
     shares = attribution.by_layer(results.infections)

@@ -54,7 +54,7 @@ def instantaneous(
 def growth_rate(infections: Floats, people: int, settled: int) -> float:
     """Exponential growth of infections by day, at the start.
 
-    Poisson regression on the days after the first ones, until 2 % of all people have
+    Poisson regression on the days after the first ones, until 5 % of all people have
     been infected.
 
     Args:
@@ -63,10 +63,10 @@ def growth_rate(infections: Floats, people: int, settled: int) -> float:
         settled: First day that counts.
 
     Returns:
-        1/day; NaN with fewer than seven days, or hardly any infections.
+        1/day; NaN with fewer than five days, or hardly any infections.
     """
-    enough, few = 7, 50
-    end = int(np.searchsorted(np.cumsum(infections), 0.02 * people))
+    enough, few = 5, 50
+    end = int(np.searchsorted(np.cumsum(infections), 0.05 * people))
     counts = infections[settled:end]
     if len(counts) < enough or counts.sum() < few:
         return float("nan")
