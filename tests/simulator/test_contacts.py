@@ -138,6 +138,19 @@ def test_a_factor_is_the_share_that_remains(layer: int) -> None:
     assert (np.delete(before, layer) == np.delete(after, layer)).all()
 
 
+@pytest.mark.parametrize("layer", [SCHOOL, WORK, CARE])
+def test_two_of_a_place_meet_at_its_rate(layer: int) -> None:
+    people, parameters = people_of(agents=40_000), parameters_of(agents=40_000)
+    of_kind = people.place_kind == layer
+    sizes = np.diff(people.place_start)[of_kind]
+    rates = people.place_rate[of_kind].astype(float)
+    pairs = sizes * (sizes - 1) / 2
+    error = (pairs * rates * (1 - rates)).sum() ** 0.5
+    for day in (0, 1):
+        found = edges(day_contacts(people, parameters, day), people)[2]
+        assert is_near((found == layer).sum(), (pairs * rates).sum(), error)
+
+
 def test_school_and_work_rest_at_weekends_and_in_holidays() -> None:
     people = people_of()
     parameters = parameters_of().with_values({"contacts.holidays": [[7, 14]]})

@@ -139,11 +139,35 @@ def test_a_rate_is_how_often_two_meet() -> None:
     people = Population.from_frame(columns, network=network).people
     parameters = Parameters()
     days = 5000
-    met = sum(
-        len(edges(day_contacts(people, parameters, day), people)[0])
-        for day in range(days)
+    met = np.array(
+        [
+            len(edges(day_contacts(people, parameters, day), people)[0])
+            for day in range(days)
+        ]
     )
-    assert is_near(met / days, 0.3, (0.3 * 0.7 / days) ** 0.5)
+    assert is_near(met.mean(), 0.3, (0.3 * 0.7 / days) ** 0.5)
+    twice = (met[1:] & met[:-1]).mean()  # as often as if no day knew of the last
+    assert is_near(twice, 0.09, (0.09 * 0.91 * 1.6 / days) ** 0.5)
+
+
+def test_numbers_and_texts_name_the_same_people() -> None:
+    columns = {"person": [7, 8], "age": [30, 40], "household": ["a", "b"]}
+    network = {"person_a": ["7"], "person_b": ["8"]}
+    made = Population.from_frame(columns, network=network)
+    assert len(made.people.network_others) == 2
+
+
+def test_names_are_not_taken_for_numbers(tmp_path: Path) -> None:
+    table = {"person": ["07", "7"], "age": [30, 40], "household": ["a", "b"]}
+    made = Population.from_csv(write_csv(tmp_path / "p.csv", table))
+    assert made.persons.tolist() == ["07", "7"]
+
+
+def test_a_gap_in_a_column_of_numbers_is_named() -> None:
+    table = pd.DataFrame({"person": [1, 2], "age": [3, 4], "household": [1, None]})
+    assert "row 2: expected 'household', got nothing" in refusal(table)
+    table = table.astype({"household": "Int64"})
+    assert "row 2: expected 'household', got nothing" in refusal(table)
 
 
 def test_parquet_without_pyarrow_names_the_extra(

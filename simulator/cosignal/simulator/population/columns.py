@@ -21,6 +21,8 @@ from cosignal.protocol.errors import UsageError
 
 Texts = npt.NDArray[np.str_]
 Floats = npt.NDArray[np.float64]
+#: int64 or texts.
+Names = npt.NDArray[Any]
 
 _FRAMES: Final = "Install it with: pip install 'cosignal[frames]'"
 #: How frames write what is missing.
@@ -69,24 +71,31 @@ class Table:
         if not len(self.columns[columns[0]]):
             raise UsageError(f"{self.name}: expected a row at least, got none")
 
-    def ids(self, column: str, *, gaps: bool = False) -> Texts:
-        """Names of things: numbers or texts, compared as texts.
+    def ids(self, column: str) -> Names:
+        """Names of things, one in each row: whole numbers, or texts.
 
         Args:
             column: Its name.
-            gaps: Whether some may be missing; they are "" then.
 
         Raises:
             UsageError: A value is missing.
         """
+        whole = _whole(self.columns[column])
+        if whole is not None:
+            return whole
         texts = _texts(self.columns[column])
-        missing = np.flatnonzero(texts == "")
-        if len(missing) and not gaps:
-            raise UsageError(
-                f"{self.at(int(missing[0]))}: expected {column!r}, got nothing",
+        first_where(
+            texts == "",
+            lambda index: UsageError(
+                f"{self.at(index)}: expected {column!r}, got nothing",
                 advice="Fill the gap or leave the row out.",
-            )
+            ),
+        )
         return texts
+
+    def texts(self, column: str) -> Texts:
+        """Values as texts; "" where there is none."""
+        return _texts(self.columns[column])
 
     def numbers(self, column: str, low: float, high: float, *, whole: bool) -> Floats:
         """Numbers in a range.
@@ -105,15 +114,15 @@ class Table:
             bad = ~((values >= low) & (values <= high))
         if whole:
             bad |= values != np.floor(values)
-        if bad.any():
-            index = int(np.argmax(bad))
-            kind = "a whole number" if whole else "a number"
-            got = _texts(self.columns[column][index : index + 1])[0]
-            raise UsageError(
+        kind = "a whole number" if whole else "a number"
+        first_where(
+            bad,
+            lambda index: UsageError(
                 f"{self.at(index)}: expected {column!r} as {kind} from {low:g} to "
-                f"{high:g}, got {str(got) or 'nothing'}",
+                f"{high:g}, got {self.texts(column)[index] or 'nothing'}",
                 advice="Correct the value, or leave the row out.",
-            )
+            ),
+        )
         return values
 
 
@@ -193,6 +202,26 @@ def _opened(path: Path) -> Any:  # noqa: ANN401 - a text file
         raise UsageError(
             f"{path}: expected a file, got {error.strerror or error}"
         ) from error
+
+
+def _whole(values: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+    """Whole numbers, if all are, and none is written in another way, as 007 is."""
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    if values.dtype.kind == "U":
+        try:
+            found = values.astype(np.int64)
+        except (ValueError, OverflowError):
+            return None
+        return found if (found.astype(values.dtype) == values).all() else None
+    return None
+
+
+def alike(one: Names, other: Names) -> tuple[Names, Names]:
+    """Make numbers texts where only one of two columns has numbers."""
+    if one.dtype.kind == other.dtype.kind:
+        return one, other
+    return one.astype(np.str_), other.astype(np.str_)
 
 
 def _texts(values: npt.NDArray[Any]) -> Texts:

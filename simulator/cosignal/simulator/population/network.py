@@ -13,7 +13,13 @@ import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.behaviour import LAYERS
-from cosignal.simulator.population.columns import Table, Texts, first_where, one_of
+from cosignal.simulator.population.columns import (
+    Names,
+    Table,
+    alike,
+    first_where,
+    one_of,
+)
 from cosignal.simulator.population.people import COMMUNITY, People
 
 Ids = npt.NDArray[np.int64]
@@ -22,7 +28,7 @@ Ids = npt.NDArray[np.int64]
 NETWORK_LAYERS: Final = LAYERS[1:]
 
 
-def connect(people: People, persons: Texts, network: Table) -> People:
+def connect(people: People, persons: Names, network: Table) -> People:
     """Add a network.
 
     Args:
@@ -63,7 +69,7 @@ def layers_of(network: Table) -> Ids:
     """
     if not network.has("layer"):
         return np.full(len(network.columns["person_a"]), COMMUNITY, np.int64)
-    names = network.ids("layer")
+    names = network.texts("layer")
     first_where(
         ~np.isin(names, NETWORK_LAYERS),
         lambda row: UsageError(
@@ -78,14 +84,14 @@ def layers_of(network: Table) -> Ids:
     return found
 
 
-def _numbers_of(network: Table, column: str, persons: Texts) -> Ids:
+def _numbers_of(network: Table, column: str, persons: Names) -> Ids:
     """Our numbers of the people in a column."""
-    names = network.ids(column)
-    order = np.argsort(persons)
-    at = np.searchsorted(persons, names, sorter=order)
-    found = order[np.minimum(at, len(persons) - 1)]
+    names, known = alike(network.ids(column), persons)
+    order = np.argsort(known)
+    at = np.searchsorted(known, names, sorter=order)
+    found = order[np.minimum(at, len(known) - 1)]
     first_where(
-        persons[found] != names,
+        known[found] != names,
         lambda row: UsageError(
             f"{network.at(row)}: expected {column!r} to be one of the people, "
             f"got {str(names[row])!r}",

@@ -19,8 +19,8 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.columns import (
+    Names,
     Table,
-    Texts,
     first_where,
     one_of,
     read_csv,
@@ -65,8 +65,8 @@ class Population:
     """
 
     people: People
-    persons: Texts
-    regions: Texts
+    persons: Names
+    regions: Names
 
     @classmethod
     def from_frame(
@@ -142,7 +142,7 @@ def _population(
     return Population(people, persons[order], names)
 
 
-def _refuse_repeats(rows: Table, persons: Texts) -> None:
+def _refuse_repeats(rows: Table, persons: Names) -> None:
     _, first = np.unique(persons, return_index=True)
     repeated = np.ones(len(persons), bool)
     repeated[first] = False
@@ -158,7 +158,7 @@ def _refuse_repeats(rows: Table, persons: Texts) -> None:
 
 def _regions(
     rows: Table, household: Ints, parameters: Parameters
-) -> tuple[Texts, npt.NDArray[np.uint16]]:
+) -> tuple[Names, npt.NDArray[np.uint16]]:
     """Names of regions; region of each row."""
     if not rows.has("region"):
         sizes = np.bincount(household)
@@ -224,8 +224,8 @@ def _without(
 def _places(rows: Table) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """Place of each row, kind of each place."""
     rows.need("place", "place_kind")
-    labels = rows.ids("place", gaps=True)
-    kinds = rows.ids("place_kind", gaps=True)
+    labels = rows.texts("place")
+    kinds = rows.texts("place_kind")
     inside = labels != ""
     first_where(
         inside & ~np.isin(kinds, _KINDS),
