@@ -158,7 +158,11 @@ def test_numbers_and_texts_name_the_same_people() -> None:
 
 
 def test_names_are_not_taken_for_numbers(tmp_path: Path) -> None:
-    table = {"person": ["07", "7"], "age": [30, 40], "household": ["a", "b"]}
+    table: dict[str, list[Any]] = {
+        "person": ["07", "7"],
+        "age": [30, 40],
+        "household": ["a", "b"],
+    }
     made = Population.from_csv(write_csv(tmp_path / "p.csv", table))
     assert made.persons.tolist() == ["07", "7"]
 
