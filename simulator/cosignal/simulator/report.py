@@ -88,9 +88,7 @@ def page(saved: Saved, title: str) -> str:
             "<h2>Headlines</h2>",
             _table(_headlines(saved)),
             "<h2>Day by day</h2>",
-            _image(
-                drawing, "Six panels: infections, R, hospital, at home, tests, alerts"
-            ),
+            _image(drawing),
             "<h2>Scenario</h2>",
             "<p>What differs from the defaults; everything else is a default.</p>",
             f"<pre>{html.escape(_scenario(saved))}</pre>",

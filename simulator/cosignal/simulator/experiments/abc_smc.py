@@ -28,7 +28,7 @@ _GENERATIONS: Final = 4
 #: The distance that so large a share of a population keeps is the next tolerance.
 _KEEP: Final = 0.5
 #: So many proposals for each sample; then the population stays as it is.
-_PATIENCE: Final = 12
+_PATIENCE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

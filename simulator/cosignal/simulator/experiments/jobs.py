@@ -40,8 +40,14 @@ KEPT: Final = (
     "in_quarantine",
     "alerts",
     "false_alerts",
+    "alerts_acted",
+    "alerted_positive",
+    "codes",
     "uploads",
     "tests",
+    "traced",
+    "onsets",
+    "quarantines",
     "app_users",
 )
 

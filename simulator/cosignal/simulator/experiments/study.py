@@ -89,6 +89,15 @@ class Study:
                 found[replicate] = outcome.summary.get(measure, math.nan)
         return found
 
+    def sums(self, series: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
+        """Shape (replicates,). Sum of a daily series, of each run of a point."""
+        index = self.find(point)
+        found = np.full(self.replicates, math.nan)
+        for (place, replicate), outcome in self.outcomes.items():
+            if place == index:
+                found[replicate] = outcome.series[series].sum()
+        return found
+
     def series(self, name: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
         """Shape (finished, days). A daily series of each finished run of a point."""
         index = self.find(point)
@@ -117,7 +126,7 @@ class Study:
 
         The ratio of means, with a jackknife interval over seeds.
         """
-        return _ratio(
+        return ratio(
             self.values(measure, vs) - self.values(measure, point),
             self.values(measure, vs),
         )
@@ -140,7 +149,7 @@ class Study:
         Returns:
             The ratio of mean differences, with a jackknife interval over seeds.
         """
-        return _ratio(
+        return ratio(
             self.values(spent, point) - self.values(spent, vs),
             self.values(averted, vs) - self.values(averted, point),
         )
@@ -240,20 +249,12 @@ def grid(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _wanted(text: str) -> dict[str, Any]:
-    if text == "base":
-        return {}
-    return dict(_pairs(text))
-
-
-def _pairs(text: str) -> Iterator[tuple[str, Any]]:
-    for part in text.split():
-        name, _, value = part.partition("=")
-        yield name, parse_value(value) if value else None
-
-
-def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> Estimate:
+def ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> Estimate:
     """A ratio of means; its interval by leaving out one run at a time.
+
+    Args:
+        above: Shape (runs,).
+        below: Shape (runs,). Of the same runs.
 
     Source: Quenouille 1956, "Notes on bias in estimation", Biometrika 43.
     """
@@ -270,3 +271,15 @@ def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> Es
     pseudo = estimate(runs * whole - (runs - 1) * left)
     half = (pseudo.high - pseudo.low) / 2
     return Estimate(whole, whole - half, whole + half, runs)
+
+
+def _wanted(text: str) -> dict[str, Any]:
+    if text == "base":
+        return {}
+    return dict(_pairs(text))
+
+
+def _pairs(text: str) -> Iterator[tuple[str, Any]]:
+    for part in text.split():
+        name, _, value = part.partition("=")
+        yield name, parse_value(value) if value else None

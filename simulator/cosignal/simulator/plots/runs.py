@@ -1,7 +1,7 @@
 """One run on one page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,9 @@ from matplotlib.axes import Axes
 
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.plots import style
+
+if TYPE_CHECKING:
+    from cosignal.simulator.results import Results
 
 Rows = Mapping[str, npt.NDArray[np.float64]]
 
@@ -18,7 +21,7 @@ def plot_series(series: Rows, reproduction: npt.NDArray[np.float64]) -> style.Dr
 
     Args:
         series: Shape (days,) each, by name.
-        reproduction: Shape (days,). Cohort reproduction number, NaN where unknown.
+        reproduction: Shape (days,). Reproduction number, NaN where unknown.
 
     Returns:
         A figure of two rows and three columns.
@@ -40,20 +43,19 @@ def infections_by_layer(axis: Axes, series: Rows) -> None:
     axis.stackplot(
         days, rows, labels=LAYERS, colors=[style.LAYER_COLOURS[x] for x in LAYERS]
     )
-    axis.plot(days, _row(series, "infections"), color="black", linewidth=0.7)
     style.titled(axis, "New infections a day, by layer", "day", "people")
     style.counted(axis)
     axis.legend(fontsize=7, frameon=False)
 
 
 def reproduction_number(axis: Axes, values: npt.NDArray[np.float64]) -> None:
-    """Mean number of people infected by those infected on a day."""
+    """How many people one infects, day by day."""
     axis.axhline(1, color=style.GREY, linewidth=0.8, linestyle="--")
     axis.plot(np.arange(len(values)), values, color=style.BLUE)
     known = values[np.isfinite(values)]
     top = float(np.quantile(known, 0.98)) if len(known) else 1.0
     axis.set_ylim(0, max(1.5, 1.15 * top))
-    style.titled(axis, "Reproduction number, by day of infection", "day", "R")
+    style.titled(axis, "Reproduction number", "day", "R_t")
 
 
 def hospital(axis: Axes, series: Rows) -> None:
@@ -147,7 +149,7 @@ def _total(series: Rows, name: str) -> float:
     return float(_row(series, name).sum())
 
 
-def plot_results(results: Any) -> style.Drawing:  # noqa: ANN401 - Results or Saved
-    """Draw a run's results."""
-    series = {name: np.asarray(row) for name, row in results.daily().items()}
-    return plot_series(series, np.asarray(results.r_t()))
+def plot_results(results: "Results") -> style.Drawing:
+    """Draw a run's results; see `plot_series`."""
+    series = {name: results.series(name) for name in results.by_age}
+    return plot_series(series, results.r_t())

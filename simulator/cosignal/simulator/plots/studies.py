@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.study import label
 from cosignal.simulator.plots import style
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ _MOST_CURVES: Final = 8
 def curves(study: "Study", series: str = "infections", axis: Axes | None = None) -> Any:  # noqa: ANN401 - figure, or the axes given
     """Draw a daily series of each point: median, and a band for 95 % of the runs.
 
+    Days are means of a week, or weekends would hide everything else.
+
     Args:
         study: Whose runs.
         series: Name of a daily series.
@@ -33,13 +37,15 @@ def curves(study: "Study", series: str = "infections", axis: Axes | None = None)
         if not len(rows):
             continue
         days = np.arange(rows.shape[1])
-        low, middle, high = np.quantile(rows, (0.025, 0.5, 0.975), axis=0)
-        target.fill_between(days, low, high, color=colour, alpha=0.2, linewidth=0)
+        low, middle, high = np.quantile(_weekly(rows), (0.025, 0.5, 0.975), axis=0)
+        target.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
         target.plot(days, middle, color=colour, label=_short_label(study, place))
     if len(study.points) > 1:
         target.legend(fontsize=7, frameon=False, title=_title(study), title_fontsize=8)
     style.titled(
-        target, f"{style.readable(series)} a day, median and 95 % of runs", "day"
+        target,
+        f"{style.readable(series)} a day, mean of 7 days: median and 95 % of runs",
+        "day",
     )
     style.counted(target)
     return drawing or target
@@ -169,7 +175,7 @@ def pareto(
     style.titled(
         axis,
         f"{style.readable(gained)} averted, {style.readable(spent)} added; "
-        f"vs {_short_label(study, base)}",
+        f"vs {label(study.points[base])}",
         f"{style.readable(spent)} added",
         f"{style.readable(gained)} averted",
     )
@@ -198,15 +204,16 @@ def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
     bars.sort(key=lambda bar: max(abs(move.mean) for _, move in bar[1]))
     drawing, (axis,) = style.panels(1, 1, width=7.0, height=1.2 + 0.5 * len(bars))
     for place, (_, moves) in enumerate(bars):
-        for (value, move), colour in zip(
-            moves, (style.SKY, style.ORANGE), strict=False
+        for (value, move), colour, shift in zip(
+            moves, (style.SKY, style.ORANGE), (-0.18, 0.18), strict=False
         ):
-            axis.barh(place, move.mean, color=colour, height=0.6)
-            axis.plot((move.low, move.high), (place, place), color="black", linewidth=1)
+            level = place + shift
+            axis.barh(level, move.mean, color=colour, height=0.36)
+            axis.plot((move.low, move.high), (level, level), color="black", linewidth=1)
             right = move.mean >= 0
             axis.annotate(
                 f"{value:g}" if isinstance(value, int | float) else str(value),
-                (max(move.high, 0) if right else min(move.low, 0), place),
+                (max(move.high, 0) if right else min(move.low, 0), level),
                 xytext=(4 if right else -4, 0),
                 textcoords="offset points",
                 ha="left" if right else "right",
@@ -225,6 +232,16 @@ def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
         "line: 95 % interval",
     )
     return drawing
+
+
+def _weekly(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shape (runs, days). Mean of seven days around each; fewer at both ends."""
+    sums = np.cumsum(np.pad(rows, ((0, 0), (1, 0))), axis=1)
+    days = rows.shape[1]
+    first = np.maximum(np.arange(days) - 3, 0)
+    last = np.minimum(np.arange(days) + 4, days)
+    found: npt.NDArray[np.float64] = (sums[:, last] - sums[:, first]) / (last - first)
+    return found
 
 
 def _front(x: Any, y: Any) -> list[int]:  # noqa: ANN401 - arrays
