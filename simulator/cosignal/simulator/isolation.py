@@ -58,7 +58,8 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
     """Set bit 0; count those at home, for a contact, and for a contact and infected."""
     home = contact = infected = 0
     for i in range(state.status.size):
-        at_home = state.isolated_until[i] > day
+        is_dead = state.status[i] == DEAD
+        at_home = state.isolated_until[i] > day and not is_dead
         if at_home:
             home += 1
             if state.quarantined[i]:
@@ -67,6 +68,6 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
                     infected += 1
         ward = state.hospital_day[i]
         away = ward >= 0 and ward <= day < state.end_day[i]
-        if at_home or away or state.status[i] == DEAD:
+        if at_home or away or is_dead:
             state.isolation[i] |= uint32(1)
     return home, contact, infected

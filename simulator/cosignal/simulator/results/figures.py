@@ -44,14 +44,19 @@ def _burden(results: "Results") -> dict[str, float]:
 
 
 def _spread(results: "Results") -> dict[str, float]:
-    settled = round(results.parameters.disease.generation_mean)
+    disease = results.parameters.disease
+    first = round(disease.generation_mean)
+    # Most of what somebody causes is caused within two standard deviations.
+    reach = round(disease.generation_mean + 2 * disease.generation_sd)
     infections = results.series("infections")
     times = results.generation_times()
     shares = attribution.by_layer(results.infections)
     phases = attribution.by_phase(results.infections)
     return {
-        "r": first_reproduction(results.tree(), results.agents),
-        "growth_rate": growth_rate(infections, results.agents, settled),
+        "r": first_reproduction(
+            results.tree(), results.infections.day, results.agents, results.days - reach
+        ),
+        "growth_rate": growth_rate(infections, results.agents, first),
         "generation_time": float(times.mean()) if len(times) else float("nan"),
         **{f"share_{name}": share for name, share in (shares | phases).items()},
     }

@@ -6,7 +6,7 @@ What this module guarantees:
   infector that was going on, also where people are infected more than once.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -67,29 +67,40 @@ def _parents(infections: InfectionTable) -> Rows:
     return parent
 
 
-def first_reproduction(found: Tree, people: int) -> float:
+def first_reproduction(
+    found: Tree, days: npt.NDArray[np.int16], people: int, settled: int
+) -> float:
     """Mean number of people infected by early cases, beyond the first ones.
 
-    Whole generations count, from the first on, as long as all infections up to that of
-    their children are few: those from outside are no typical cases, and late ones find
-    fewer people to infect.
+    Whole generations count, as long as all infections up to that of their children are
+    few, since late cases find fewer people to infect, and as long as nearly all of
+    their cases have had the time to infect. Those from outside are no typical
+    cases, and whom they infect hardly are: the second generation is the first to count,
+    unless the first one is the only early one.
 
     Args:
         found: The tree.
+        days: Shape (m,). Of the infections.
         people: How many there are.
+        settled: Day from which on infections are too recent.
 
     Returns:
         NaN where nobody was infected by others.
     """
     sizes = np.bincount(found.generation)
-    if len(sizes) < 2:  # noqa: PLR2004 - those from outside, and their children
+    last = len(sizes) - 1
+    if last < 1:
         return float("nan")
     children = np.append(sizes[1:], 0)
-    reached = np.cumsum(sizes)[np.minimum(np.arange(1, len(sizes) + 1), len(sizes) - 1)]
-    early = (np.arange(len(sizes)) > 0) & (reached <= _EARLY * people)
-    early[1] = True
+    reached = np.append(np.cumsum(sizes)[1:], sizes.sum())
+    late = np.bincount(found.generation[days >= settled], minlength=len(sizes))
+    early = (reached <= _EARLY * people) & (late <= _LATE * sizes)
+    first = min(2, last) if early[min(2, last)] else 1
+    early[:first], early[first] = False, True
     return float(children[early].sum() / sizes[early].sum())
 
 
 #: Share of people infected up to which a generation is early.
-_EARLY = 0.02
+_EARLY: Final = 0.03
+#: Share of a generation that may be too recent.
+_LATE: Final = 0.05
