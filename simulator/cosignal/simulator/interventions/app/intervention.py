@@ -112,12 +112,12 @@ class App:
     ) -> Pairs:
         """Find whom keys alert: place of the case, whom; each pair once."""
         days = published_days(self.parameters, day)
+        if len(ids) == 0 or len(days) == 0:
+            return np.empty(0, np.int64), NOBODY
         found = [
             exposed(sim, self.parameters, ids, of_day, past)
             for past, of_day in zip(days, weights, strict=True)
         ]
-        if not found:
-            return np.empty(0, np.int64), NOBODY
         index, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
         pairs = np.unique((index << 32) | others.astype(np.int64))
         return pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
