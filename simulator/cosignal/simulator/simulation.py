@@ -40,6 +40,7 @@ from cosignal.simulator.streams import stream_key
 
 if TYPE_CHECKING:
     from cosignal.simulator.interventions import Intervention
+    from cosignal.simulator.plots.style import Drawing
 
 Ids = npt.NDArray[np.int32]
 Analyser = Callable[["Sim", int], None]
@@ -200,6 +201,10 @@ class Sim:
             self.record,
             self.outbreak.infections(),
         )
+
+    def plot(self) -> "Drawing":
+        """Draw what came out up to now; see `Results.plot`."""
+        return self.results.plot()
 
     def queue(self, name: str) -> Queue:
         """Events of a kind, made when first asked for."""

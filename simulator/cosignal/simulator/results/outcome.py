@@ -8,6 +8,7 @@ What this module guarantees:
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,17 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.recorder import Recorder
-from cosignal.simulator.results import attribution, reproduction
+from cosignal.simulator.results import attribution, frames, reproduction
 from cosignal.simulator.results.figures import figures
 from cosignal.simulator.results.infections import InfectionTable
 from cosignal.simulator.results.trees import Tree, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pandas import DataFrame
+
+    from cosignal.simulator.plots.style import Drawing
 
 Series = npt.NDArray[np.float64]
 
@@ -109,6 +117,36 @@ class Results:
             "layer": attribution.by_layer(self.infections),
             "phase": attribution.by_phase(self.infections),
         }
+
+    def to_frame(self) -> "DataFrame":
+        """One row a day, one column for each daily count.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return frames.frame(frames.daily(self))
+
+    def to_parquet(self, path: "str | Path") -> None:
+        """Write the daily counts, with scenario, seed and version; see `saved.save`.
+
+        Raises:
+            UsageError: The name does not end in .parquet, or pyarrow is not installed.
+        """
+        from cosignal.simulator.saved import save  # noqa: PLC0415 - knows us
+
+        if not str(path).endswith(".parquet"):
+            raise UsageError(f"path: expected a name that ends in .parquet, got {path}")
+        save(self, path)
+
+    def plot(self) -> "Drawing":
+        """Draw the run on one page.
+
+        Raises:
+            UsageError: matplotlib is not installed.
+        """
+        from cosignal.simulator.plots import plot_results  # noqa: PLC0415 - an extra
+
+        return plot_results(self)
 
     @cached_property
     def _tree(self) -> Tree:
