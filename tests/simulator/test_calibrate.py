@@ -10,7 +10,7 @@ import pytest
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments import calibrate
 from cosignal.simulator.experiments.abc_smc import posterior
-from cosignal.simulator.experiments.calibrate import Trials
+from cosignal.simulator.experiments.calibration import Trials
 from cosignal.simulator.experiments.jobs import setting_of
 from cosignal.simulator.experiments.observed import Observed, observed
 from cosignal.simulator.parameters.tree import Parameters

@@ -4,16 +4,16 @@
 a run of an experiment                  `jobs`
 where runs are done                     `pool`
 finished runs in a folder               `kept`
-points, all with the same seeds         `sweep`
+points, all with the same seeds         `sweeps`
 means, paired differences               `study`, `tables`, `statistics`
-parameters from data                    `calibrate`, `observed`, `search`, `abc_smc`
+parameters from data                    `calibration`, `observed`, `search`, `abc_smc`
 ======================================= ================================================
 """
 
-from cosignal.simulator.experiments.calibrate import Fit, calibrate
+from cosignal.simulator.experiments.calibration import Fit, calibrate
 from cosignal.simulator.experiments.statistics import Estimate
 from cosignal.simulator.experiments.study import Study
-from cosignal.simulator.experiments.sweep import ensemble, sensitivity, sweep
+from cosignal.simulator.experiments.sweeps import ensemble, sensitivity, sweep
 
 __all__ = [
     "Estimate",

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from cosignal.simulator.experiments.calibrate import Trials
+    from cosignal.simulator.experiments.calibration import Trials
     from cosignal.simulator.experiments.search import Found
 
 Matrix = npt.NDArray[np.float64]

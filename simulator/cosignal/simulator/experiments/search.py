@@ -9,7 +9,7 @@ import numpy.typing as npt
 from cosignal.protocol.errors import UsageError
 
 if TYPE_CHECKING:
-    from cosignal.simulator.experiments.calibrate import Trials
+    from cosignal.simulator.experiments.calibration import Trials
 
 #: Asked for at once. Fixed, so that the number of workers does not change the search.
 _BATCH: Final = 4

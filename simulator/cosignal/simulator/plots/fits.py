@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cosignal.simulator.plots import style
 
 if TYPE_CHECKING:
-    from cosignal.simulator.experiments.calibrate import Fit
+    from cosignal.simulator.experiments.calibration import Fit
 
 
 def plot_fit(fit: "Fit") -> style.Drawing:

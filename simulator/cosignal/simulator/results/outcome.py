@@ -6,7 +6,6 @@ What this module guarantees:
   nothing of the run itself, and can be sent elsewhere.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from cosignal.simulator.results.infections import InfectionTable
 from cosignal.simulator.results.trees import Tree, tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pandas import DataFrame

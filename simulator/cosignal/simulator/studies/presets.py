@@ -14,7 +14,7 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.pool import Workers
 from cosignal.simulator.experiments.statistics import Estimate
 from cosignal.simulator.experiments.study import Point, Study, ratio
-from cosignal.simulator.experiments.sweep import sweep
+from cosignal.simulator.experiments.sweeps import sweep
 from cosignal.simulator.parameters.tree import Parameters
 
 Measure = Callable[[Study], Estimate]
