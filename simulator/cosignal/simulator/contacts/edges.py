@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.population.people import People
@@ -57,7 +57,7 @@ def edges_of(start: int, stop: int, day: DayContacts, people: People) -> Edges:
     return first[:count].copy(), second[:count].copy(), layer[:count].copy()
 
 
-@njit(nogil=True, cache=True, _nrt=False)
+@kernel
 def _slots(start, stop, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     count = np.int64(0)
     for i in range(start, stop):
@@ -65,7 +65,7 @@ def _slots(start, stop, people):  # type: ignore[no-untyped-def] # noqa: ANN001,
     return count
 
 
-@njit(nogil=True, cache=True, _nrt=False)
+@kernel
 def _fill(start, stop, day, people, first, second, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917 - numba
     count = 0
     for i in range(start, stop):

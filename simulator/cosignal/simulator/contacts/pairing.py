@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numba import uint64
 
-from cosignal.simulator.kernels import reader
+from cosignal.simulator.compiled import kernel
 
 _STEP: Final = 0x9E3779B97F4A7C15
 _LEFT: Final = 0xD1B54A32D192ED03
@@ -25,13 +25,13 @@ _RIGHT: Final = 0xC2B2AE3D27D4EB4F
 _ROUNDS: Final = 3
 
 
-@reader
+@kernel
 def _scramble(half, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
     word = (half + key) * (key | uint64(1))
     return (word ^ (word >> uint64(23))) >> uint64(16)
 
 
-@reader
+@kernel
 def bits_for(size):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba's types
     """Bits of the numbers below `size`; 2 at least, so that both halves have one.
 
@@ -45,7 +45,7 @@ def bits_for(size):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - num
     return exponent - uint64(1022)
 
 
-@reader
+@kernel
 def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Where a place comes to.
 
@@ -75,7 +75,7 @@ def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, 
             return word
 
 
-@reader
+@kernel
 def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Which place comes here: the inverse of `shuffled`."""
     bits = bits_for(size)
@@ -96,7 +96,7 @@ def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001
             return word
 
 
-@reader
+@kernel
 def partner(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Who is paired with a place, among an even number of them.
 
