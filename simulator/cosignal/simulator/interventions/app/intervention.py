@@ -7,6 +7,7 @@ What this module guarantees:
 * A phone is alerted once a day, however many keys it was near.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -110,17 +111,24 @@ class App:
     def _exposed(
         self, sim: "Sim", ids: Ids, weights: npt.NDArray[np.float64], day: int
     ) -> Pairs:
-        """Find whom keys alert: place of the case, whom; each pair once."""
+        """Find whom keys alert: place of the case, whom; one for each contact.
+
+        Past days are looked at by all threads, and put together in their order.
+        """
         days = published_days(self.parameters, day)
         if len(ids) == 0 or len(days) == 0:
             return np.empty(0, np.int64), NOBODY
-        found = [
-            exposed(sim, self.parameters, ids, of_day, past)
-            for past, of_day in zip(days, weights, strict=True)
-        ]
+
+        def of_day(past: int, weighed: npt.NDArray[np.float64]) -> Pairs:
+            return exposed(sim, self.parameters, ids, weighed, past)
+
+        if sim.threads == 1:
+            found = list(map(of_day, days, weights))
+        else:
+            with ThreadPoolExecutor(sim.threads) as pool:
+                found = list(pool.map(of_day, days, weights))
         index, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        pairs = np.unique((index << 32) | others.astype(np.int64))
-        return pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
+        return index, others
 
     def _download(
         self, sim: "Sim", queue: str, ids: Ids, pairs: Pairs, day: int
