@@ -1,6 +1,7 @@
 """Imports, variants, immunity and vaccination in runs."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from cosignal.simulator.state import RECOVERED, SUSCEPTIBLE, State, new_state
 from tests.simulator.well_mixed import alike, well_mixed
 
 
-def run(agents: int = 20_000, **values: object) -> Sim:
+def run(agents: int = 20_000, **values: Any) -> Sim:  # noqa: ANN401 - any parameter
     sim = Sim(
         parameters=alike(**values), population=well_mixed(agents), interventions=()
     )
@@ -36,7 +37,7 @@ def test_seeds_come_on_the_first_day_and_imports_on_all() -> None:
 
 
 def test_more_seeds_than_people_are_refused() -> None:
-    with pytest.raises(UsageError, match="disease.seeds: expected at most 200"):
+    with pytest.raises(UsageError, match=r"disease\.seeds: expected at most 200"):
         run(agents=200, disease__seeds=201, disease__r0=0.0)
 
 

@@ -47,7 +47,7 @@ def test_a_parameter_is_set_by_its_short_or_dotted_name() -> None:
 
 
 def test_a_wrong_parameter_is_refused_when_it_is_given() -> None:
-    with pytest.raises(UsageError, match="app.adoption: expected 0 to 1, got 1.5"):
+    with pytest.raises(UsageError, match=r"app\.adoption: expected 0 to 1, got 1.5"):
         Sim(app__adoption=1.5)
     with pytest.raises(UsageError, match="days: expected 1 to 10000, got -3"):
         Sim(days=-3)
@@ -115,13 +115,13 @@ def test_an_intervention_that_does_nothing_changes_nothing() -> None:
 
 
 def test_factors_close_layers_for_the_day_only() -> None:
-    class Closed:
-        start, stop = 0, 1
-
+    class Closed(Note):
         def apply(self, sim: Sim, day: int) -> None:
+            super().apply(sim, day)
             sim.factors[1:] = 0
 
-    sim = Sim("FR", agents=1000, days=2, disease__seeds=2, interventions=(Closed(),))
+    closed = Closed(0, 1)
+    sim = Sim("FR", agents=1000, days=2, disease__seeds=2, interventions=(closed,))
     sim.run()
 
     layers = [edges(sim.contacts_on(day), sim.people)[2] for day in (0, 1)]
@@ -141,15 +141,13 @@ def test_contacts_of_the_last_31_days_can_be_looked_at_again() -> None:
 
 
 def test_contacts_are_those_of_people_who_went_out_that_day() -> None:
-    class StayAtHome:
-        start, stop = 0, None
-
+    class StayAtHome(Note):
         def apply(self, sim: Sim, day: int) -> None:
             everybody = np.arange(0, len(sim.people.age), dtype=np.int32)
             at_home = everybody[everybody % 5 == day]
             sim.isolate(at_home, day + 1, quarantined=True)
 
-    sim = Sim("FR", agents=600, days=8, seed=1, interventions=(StayAtHome(),))
+    sim = Sim("FR", agents=600, days=8, seed=1, interventions=(StayAtHome(0, None),))
     sim.run()
     everybody = np.arange(600, dtype=np.int32)
 

@@ -46,7 +46,7 @@ def well_mixed(agents: int, contacts: int = 10) -> People:
     )
 
 
-def alike(**values: Any) -> Parameters:
+def alike(**values: Any) -> Parameters:  # noqa: ANN401 - any parameter
     """Parameters with which everybody is as susceptible and as infectious as others.
 
     Nobody dies or goes to hospital, so that nobody is infectious for a shorter time.

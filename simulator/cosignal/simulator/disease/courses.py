@@ -40,7 +40,7 @@ _LAST_DAY = 32_767
 
 
 @kernel
-def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, PLR0917
     """Infect people, and draw what will happen to them.
 
     Args:
@@ -85,7 +85,7 @@ def _course(chance, variant, band, milder, tables):  # type: ignore[no-untyped-d
 
 
 @kernel
-def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, PLR0917
     """Draw the days of somebody's course."""
     state.onset_day[i] = state.hospital_day[i] = state.icu_day[i] = NEVER
     if course < SEVERE:

@@ -214,7 +214,7 @@ def expect(beta, sample, exposure, before, people, tables, home, place, loose): 
         for at in range(begin, exposure.home_start[row + 1]):
             j = first + at - begin
             chance = 1.0 - _escape(beta * exposure.home[at], share, rest, k)
-            if j == source or j == old:  # noqa: PLR1714 - two quick comparisons
+            if j == source or j == old:  # noqa: PLR1714, SIM109 - numba is quicker so
                 chance = 0.0
             elif sample.layers[row] == HOUSEHOLD and chance > 0.0:
                 shared = before.home[before.home_start[sample.rows[row]] + at - begin]
@@ -227,7 +227,7 @@ def expect(beta, sample, exposure, before, people, tables, home, place, loose): 
         for at in range(begin, exposure.place_start[row + 1]):
             j = people.place_members[people.place_start[people.place[i]] + at - begin]
             chance = 1.0 - _escape(beta * exposure.place[at], share, rest, k)
-            if j == source or j == old:  # noqa: PLR1714 - two quick comparisons
+            if j == source or j == old:  # noqa: PLR1714, SIM109 - numba is quicker so
                 chance = 0.0
             elif same and chance > 0.0:
                 shared = before.place[before.place_start[sample.rows[row]] + at - begin]

@@ -110,6 +110,6 @@ def _refuse_impossible(name: str, mean: float, deviation: float, first: int) -> 
 def _trimmed(weights: Weights) -> Weights:
     """Without the last days, which are not worth a look."""
     kept = int(np.flatnonzero(weights > weights.max() * 1e-7)[-1]) + 1
-    found = weights[:kept] / weights[:kept].sum()
+    found: Weights = weights[:kept] / weights[:kept].sum()
     found.flags.writeable = False
     return found

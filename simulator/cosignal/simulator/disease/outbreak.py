@@ -17,7 +17,12 @@ from cosignal.simulator.disease.tables import make_tables
 from cosignal.simulator.disease.transmissibility import layer_weights, solve_beta
 from cosignal.simulator.events import Queue
 from cosignal.simulator.parameters.behaviour import LAYERS
-from cosignal.simulator.results.infections import InfectionLog, InfectionTable
+from cosignal.simulator.results.infections import (
+    OUTSIDE,
+    InfectionLog,
+    InfectionTable,
+    NewInfections,
+)
 from cosignal.simulator.spread import Hazards, Spread, World, hazards
 from cosignal.simulator.state import DEAD, FATAL, RECOVERED
 from cosignal.simulator.streams import day_key
@@ -90,7 +95,9 @@ class Outbreak:
         """Let people infect each other."""
         found = spread.thin(self.infectious(day), self.world(day, contacts))
         variant = self._sim.state.variant[found.infectors]
-        self._infect(day, found.infected, found.infectors, found.layers, variant)
+        self._infect(
+            day, NewInfections(found.infected, found.infectors, found.layers, variant)
+        )
 
     def world(self, day: int, contacts: "DayContacts") -> World:
         """All that decides who infects whom on a day."""
@@ -121,23 +128,24 @@ class Outbreak:
         sim = self._sim
         ids, variants = arrivals(sim.parameters, sim.state, day, sim.stream("imports"))
         nobody = np.full(len(ids), -1, np.int32)
-        self._infect(day, ids, nobody, np.full(len(ids), 255, np.uint8), variants)
+        outside = np.full(len(ids), OUTSIDE, np.uint8)
+        self._infect(day, NewInfections(ids, nobody, outside, variants))
         if day > 0:
             sim.record.add("imports", day, len(ids))
 
-    def _infect(
-        self,
-        day: int,
-        ids: Ids,
-        infectors: Ids,
-        layers: npt.NDArray[np.uint8],
-        variants: npt.NDArray[np.uint8],
-    ) -> None:
-        sim, state = self._sim, self._sim.state
-        self._log.add(day, ids, infectors, layers, variants, state)
+    def _infect(self, day: int, new: NewInfections) -> None:
+        sim, state, ids = self._sim, self._sim.state, new.ids
+        self._log.add(day, new, state)
         key = np.uint64(day_key(sim.stream("disease.course"), day))
         begin_infections(
-            ids, infectors, day, variants, key, sim.people.age, state, self.tables
+            ids,
+            new.infectors,
+            day,
+            new.variants,
+            key,
+            sim.people.age,
+            state,
+            self.tables,
         )
         for name in _EVENTS:
             days = getattr(state, f"{name}_day")[ids]
@@ -145,7 +153,7 @@ class Outbreak:
         before = self._cohorts.get(day)
         self._cohorts[day] = ids if before is None else np.union1d(before, ids)
         sim.record.count("infections", day, ids)
-        self._count_layers(day, ids, layers)
+        self._count_layers(day, ids, new.layers)
 
     def _count_layers(self, day: int, ids: Ids, layers: npt.NDArray[np.uint8]) -> None:
         for number, name in enumerate(LAYERS):

@@ -6,7 +6,7 @@ What this module guarantees:
   the person, those from outside first; a person infected twice has two rows.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,41 +52,58 @@ class InfectionLog:
         """Begin empty."""
         self._parts: list[InfectionTable] = []
 
-    def add(
-        self,
-        day: int,
-        ids: Ids,
-        infectors: Ids,
-        layers: npt.NDArray[np.uint8],
-        variants: npt.NDArray[np.uint8],
-        state: State,
-    ) -> None:
+    def add(self, day: int, rows: "NewInfections", state: State) -> None:
         """Note the infections of a day, before they change the state."""
-        outside = infectors < 0
-        since = (day - state.infected_day[infectors]).astype(np.int16)
-        onset = state.onset_day[infectors]
+        outside = rows.infectors < 0
+        since = (day - state.infected_day[rows.infectors]).astype(np.int16)
+        onset = state.onset_day[rows.infectors]
         phase = np.where(onset <= day, SYMPTOMATIC, PRESYMPTOMATIC)
         phase[onset == NEVER] = NO_SYMPTOMS
         since[outside], phase[outside] = NEVER, UNKNOWN
-        days = np.full(len(ids), day, np.int16)
         self._parts.append(
             InfectionTable(
-                ids, infectors, days, layers, variants, since, phase.astype(np.uint8)
+                rows.ids,
+                rows.infectors,
+                np.full(len(rows.ids), day, np.int16),
+                rows.layers,
+                rows.variants,
+                since,
+                phase.astype(np.uint8),
             )
         )
 
     def table(self) -> InfectionTable:
         """All infections up to now."""
-        if not self._parts:
-            kinds = (
-                np.int32,
-                np.int32,
-                np.int16,
-                np.uint8,
-                np.uint8,
-                np.int16,
-                np.uint8,
-            )
-            return InfectionTable(*(np.empty(0, kind) for kind in kinds))
-        columns = zip(*self._parts, strict=True)
+        empty: dict[str, Any] = {
+            name: np.empty(0, kind) for name, kind in _KINDS.items()
+        }
+        parts = [InfectionTable(**empty), *self._parts]
+        columns: Any = zip(*parts, strict=True)
         return InfectionTable(*(np.concatenate(column) for column in columns))
+
+
+class NewInfections(NamedTuple):
+    """m infections of one day, before anything of them is drawn.
+
+    Attributes:
+        ids: int32[m]. Who; nobody twice.
+        infectors: int32[m]. -1 from outside.
+        layers: uint8[m]. `OUTSIDE` from outside.
+        variants: uint8[m].
+    """
+
+    ids: Ids
+    infectors: Ids
+    layers: npt.NDArray[np.uint8]
+    variants: npt.NDArray[np.uint8]
+
+
+_KINDS: Final = {
+    "person": np.int32,
+    "infector": np.int32,
+    "day": np.int16,
+    "layer": np.uint8,
+    "variant": np.uint8,
+    "since": np.int16,
+    "phase": np.uint8,
+}

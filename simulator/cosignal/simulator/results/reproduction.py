@@ -26,9 +26,9 @@ def cohort(infections: InfectionTable, found: Tree, days: int) -> Floats:
     Returns:
         Shape (days,).
     """
-    cases = np.bincount(infections.day, minlength=days)[:days]
+    cases = np.bincount(infections.day, minlength=days)[:days].astype(np.float64)
     caused = np.bincount(infections.day, weights=found.children, minlength=days)[:days]
-    return _ratio(caused, cases.astype(np.float64))
+    return _ratio(caused.astype(np.float64), cases)
 
 
 def instantaneous(
@@ -89,7 +89,8 @@ def growth_rate(infections: Floats, people: int, settled: int) -> float:
 def _moving_sum(values: Floats, window: int) -> Floats:
     total = np.concatenate([[0.0], np.cumsum(values)])
     first = np.maximum(np.arange(1, len(values) + 1) - window, 0)
-    return total[1:] - total[first]
+    sums: Floats = total[1:] - total[first]
+    return sums
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
