@@ -6,6 +6,7 @@ import numpy as np
 from cosignal.simulator.interventions import Isolation
 from cosignal.simulator.interventions.quarantine import (
     household_members,
+    isolate_cases,
     quarantine_contacts,
 )
 from cosignal.simulator.parameters.behaviour import IsolationParameters
@@ -138,6 +139,39 @@ def test_a_negative_result_ends_isolation_but_not_quarantine() -> None:
     Isolation(STRICT).apply(sim, 2)
 
     assert at_home(sim) == [2, 3]
+
+
+def test_a_contact_with_symptoms_stays_in_quarantine_until_a_test_is_positive() -> None:
+    sim = quiet(2)
+    isolation = Isolation(STRICT)
+    quarantine_contacts(sim, ids(1, 2, 3))
+    sim.isolate(ids(4), 12, quarantined=False)
+    quarantine_contacts(sim, ids(4))
+    next_day(sim, onset=ids(1, 2))
+    isolation.apply(sim, 3)
+    next_day(sim, positive=ids(2), negative=ids(1, 4))
+    sim.state.positive_day[2] = 4
+    isolation.apply(sim, 4)
+
+    assert {1, 2, 3, 4} <= set(at_home(sim))
+    assert sim.state.quarantined[[1, 2, 3, 4]].tolist() == [1, 0, 1, 1]
+
+
+def test_rules_of_the_day_hold_for_whoever_is_quarantined() -> None:
+    long, short = STRICT, replace(STRICT, quarantine_length=5, length=3)
+    sim = Sim(
+        "FR",
+        agents=1000,
+        disease__seeds=0,
+        interventions=[Isolation(long, stop=3), Isolation(short, start=3)],
+    )
+    for day in range(5):
+        quarantine_contacts(sim, ids(10 + day))
+        isolate_cases(sim, ids(20 + day), confirmed=True)
+        sim.step()
+
+    assert sim.state.isolated_until[10:15].tolist() == [14, 15, 16, 8, 9]
+    assert sim.state.isolated_until[20:25].tolist() == [10, 11, 12, 6, 7]
 
 
 def test_a_late_negative_test_releases_from_quarantine() -> None:

@@ -9,7 +9,7 @@ from cosignal.simulator.interventions.testing import Testing
 from cosignal.simulator.interventions.tracing import ManualTracing
 
 if TYPE_CHECKING:
-    from cosignal.simulator.interventions import Intervention
+    from cosignal.simulator.interventions.intervention import Intervention
     from cosignal.simulator.parameters.tree import Parameters
 
 

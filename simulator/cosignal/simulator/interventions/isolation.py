@@ -56,7 +56,8 @@ class Isolation:
 
     def _isolate(self, sim: "Sim", why: str, ids: Ids, probability: float) -> None:
         stream = sim.stream(f"isolation.{why}")
-        isolate_cases(sim, chosen(stream, sim.day, ids, probability))
+        ids = chosen(stream, sim.day, ids, probability)
+        isolate_cases(sim, ids, confirmed=why == "positive")
 
     def _drop_out(self, sim: "Sim", day: int) -> None:
         if self.parameters.drop_out > 0:

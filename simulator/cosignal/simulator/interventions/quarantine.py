@@ -4,7 +4,8 @@ What this module guarantees:
 
 * Staying at home begins today and ends on the day it would have ended, or on the later
   one if there was a reason before.
-* Known cases, and the dead, are not quarantined as contacts.
+* Known cases, and the dead, are not quarantined as contacts. A contact with symptoms is
+  in quarantine all the same until a test is positive.
 * Beginnings are recorded: how many, how many of them infected, and how many days these
   had been.
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosignal.simulator.interventions.draws import Ids, chosen
+from cosignal.simulator.interventions.intervention import in_force
 from cosignal.simulator.interventions.testing import known_cases
 from cosignal.simulator.state import DEAD, INFECTED
 
@@ -26,16 +28,21 @@ if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
 
 
-def isolate_cases(sim: "Sim", ids: Ids) -> None:
+def isolate_cases(sim: "Sim", ids: Ids, *, confirmed: bool) -> None:
     """Let people stay at home for their own infection, or what may be one.
 
     Args:
         sim: The run.
         ids: Shape (m,). Who.
+        confirmed: Whether a test says so; without, contacts in quarantine stay that.
     """
     _record(sim, ids, "isolation")
-    until = sim.day + sim.parameters.isolation.length
-    sim.isolate(ids, until, quarantined=False)
+    until = sim.day + in_force(sim, sim.parameters.isolation).length
+    in_quarantine = sim.state.quarantined[ids] == 1
+    in_quarantine &= sim.state.isolated_until[ids] > sim.day
+    contacts = in_quarantine & (not confirmed)
+    sim.isolate(ids[contacts], until, quarantined=True)
+    sim.isolate(ids[~contacts], until, quarantined=False)
 
 
 def quarantine_contacts(sim: "Sim", ids: Ids) -> None:
@@ -45,7 +52,7 @@ def quarantine_contacts(sim: "Sim", ids: Ids) -> None:
         sim: The run.
         ids: Shape (m,). Who.
     """
-    isolation = sim.parameters.isolation
+    isolation = in_force(sim, sim.parameters.isolation)
     contacts = _quarantine(sim, ids)
     if isolation.household_of_contacts > 0:
         others = np.setdiff1d(household_members(sim.people, contacts), contacts)
@@ -74,13 +81,14 @@ def household_members(people: "People", ids: Ids) -> Ids:
 
 
 def _quarantine(sim: "Sim", ids: Ids) -> Ids:
-    state, isolation = sim.state, sim.parameters.isolation
+    state, isolation = sim.state, in_force(sim, sim.parameters.isolation)
     ids = np.unique(ids)
     able = ~known_cases(state, ids, sim.day) & (state.status[ids] != DEAD)
     contacts: Ids = ids[able]
     _record(sim, contacts, "quarantine")
     until = sim.day + isolation.quarantine_length
     sim.isolate(contacts, until, quarantined=True)
+    state.quarantined[contacts] = 1
     if isolation.smart_release > 0:
         due = sim.day + isolation.smart_release - 1
         sim.queue("isolation.release").put(due, contacts)

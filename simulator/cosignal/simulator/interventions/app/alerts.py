@@ -13,6 +13,7 @@ import numpy as np
 
 from cosignal.simulator.interventions.app.infectiousness import published_days
 from cosignal.simulator.interventions.draws import Flags, Ids, chosen
+from cosignal.simulator.interventions.intervention import in_force
 from cosignal.simulator.interventions.quarantine import quarantine_contacts
 from cosignal.simulator.interventions.testing import known_cases, order_tests
 from cosignal.simulator.parameters.app import AppParameters
@@ -47,7 +48,7 @@ def respond(sim: "Sim", app: AppParameters, ids: Ids, day: int) -> None:
     sim.record.count("alerts_acted", day, acting)
     quarantine_contacts(sim, acting)
     testing = chosen(sim.stream("app.test"), day, ids[new], app.test_on_alert)
-    delay = sim.parameters.testing.order_delay
+    delay = in_force(sim, sim.parameters.testing).order_delay
     order_tests(sim, "app.test_order", testing, day, delay)
 
 
