@@ -7,7 +7,7 @@ from tests.simulator.update_baseline import BASELINE
 
 _ADVICE = (
     "If the change is meant: python -m tests.simulator.update_baseline, and say in "
-    "CHANGELOG.md which numbers change, and why."
+    "CHANGELOG.md, marked **Numbers**, which numbers move and why."
 )
 
 

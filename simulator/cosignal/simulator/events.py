@@ -7,6 +7,7 @@ What this module guarantees:
 """
 
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +29,16 @@ class Queue:
             days: Shape (m,) or one day for all. When.
             ids: Shape (m,), int32. To whom.
         """
-        when = np.broadcast_to(np.asarray(days, np.int64), ids.shape)
-        for day in np.unique(when).tolist():
-            self._days[day].append(ids[when == day])
+        when = np.asarray(days)
+        if when.ndim == 0:
+            self._days[int(when)].append(ids)
+            return
+        order = np.argsort(when, kind="stable")
+        when, ids = when[order], ids[order]
+        cuts = (np.flatnonzero(when[1:] != when[:-1]) + 1).tolist()
+        for first, end in pairwise([0, *cuts, len(ids)]):
+            if first < end:
+                self._days[int(when[first])].append(ids[first:end])
 
     def take(self, day: int) -> Ids:
         """People to whom it happens by this day, ascending; one may stand twice."""

@@ -7,7 +7,9 @@ What this module guarantees:
 * Somebody in hospital or dead counts as isolated.
 """
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
 
 Ids = npt.NDArray[np.int32]
+
+_COUNTED: Final = ("in_isolation", "in_quarantine", "in_quarantine_infected")
 
 
 def set_isolated(
@@ -47,17 +51,22 @@ def end_day(sim: "Sim", day: int) -> None:
         sim: The run.
         day: Today.
     """
-    counts = _settle(day, sim.state)
-    names = ("in_isolation", "in_quarantine", "in_quarantine_infected")
-    for name, count in zip(names, counts, strict=True):
+    cuts = np.linspace(0, len(sim.state.status), sim.threads + 1).astype(np.int64)
+    parts = list(pairwise(cuts.tolist()))
+    if sim.threads == 1:
+        counts = [_settle(*parts[0], day, sim.state)]
+    else:
+        with ThreadPoolExecutor(sim.threads) as pool:
+            counts = list(pool.map(lambda part: _settle(*part, day, sim.state), parts))
+    for name, count in zip(_COUNTED, np.sum(counts, axis=0).tolist(), strict=True):
         sim.record.add(name, day, count)
 
 
 @kernel
-def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    """Set bit 0; count those at home, for a contact, and for a contact and infected."""
+def _settle(first, end, day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """Set bit 0 of a range of people; count them by `_COUNTED`."""
     home = contact = infected = 0
-    for i in range(state.status.size):
+    for i in range(first, end):
         is_dead = state.status[i] == DEAD
         at_home = state.isolated_until[i] > day and not is_dead
         if at_home:

@@ -129,7 +129,8 @@ class Outbreak:
         ids, variants = arrivals(sim.parameters, sim.state, day, sim.stream("imports"))
         nobody = np.full(len(ids), -1, np.int32)
         outside = np.full(len(ids), OUTSIDE, np.uint8)
-        self._infect(day, NewInfections(ids, nobody, outside, variants))
+        if len(ids) > 0:
+            self._infect(day, NewInfections(ids, nobody, outside, variants))
         if day > 0:
             sim.record.add("imports", day, len(ids))
 
@@ -151,7 +152,9 @@ class Outbreak:
             days = getattr(state, f"{name}_day")[ids]
             self._queues[name].put(days[days > day], ids[days > day])
         before = self._cohorts.get(day)
-        self._cohorts[day] = ids if before is None else np.union1d(before, ids)
+        # Those from outside come first, and nobody is infected twice on a day.
+        both = ids if before is None else np.sort(np.concatenate([before, ids]))
+        self._cohorts[day] = both
         sim.record.count("infections", day, ids)
         self._count_layers(day, ids, new.layers)
 
