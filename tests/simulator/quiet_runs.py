@@ -1,13 +1,25 @@
 """Runs in which nothing happens but what a test lets happen."""
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.simulator.parameters.population import PopulationParameters
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.people import People
+from cosignal.simulator.population.synthetic import synthetic
 from cosignal.simulator.simulation import Sim
 
 Ids = npt.NDArray[np.int32]
+
+
+@cache
+def _people(population: PopulationParameters) -> People:
+    """Made once for all tests, as is then the beta of the disease among them."""
+    return synthetic(replace(Parameters(), population=population))
 
 
 def quiet(
@@ -18,6 +30,7 @@ def quiet(
 ) -> Sim:
     """A run without infections or interventions, some days after its beginning."""
     sim = Sim("FR", agents=agents, interventions=(), disease__seeds=0, **values)
+    sim.own_population = _people(sim.parameters.population)
     for _ in range(days_gone):
         sim.step()
     sim.today = dict.fromkeys(("onset", "hospital", "background"), ids())
