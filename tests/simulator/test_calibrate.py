@@ -117,7 +117,7 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
         ({"cases": ["x"]}, "data: expected a number of cases, got 'x' in row 1"),
         ({"day": [0, 0], "cases": [1, 1]}, "data: expected each day once"),
         ({"day": [99], "cases": [1]}, "data: expected days 0 to 9, got 99 in row 1"),
-        ({"day": [0, 1], "cases": [1]}, "data: expected 1 values of"),
+        ({"day": [0, 1], "cases": [1]}, "data: expected 2 values of cases, got 1"),
         ({"cases": [1, 2], "deaths": [1]}, "data: expected 2 values of deaths, got 1"),
     ],
 )

@@ -14,6 +14,12 @@ from cosignal.simulator.studies.presets import (
 )
 
 _WITHOUT: Final = {"app.adoption": 0.0}
+#: Autumn and winter 2020: about half of the usual contacts at work and in the
+#: community, schools open. CoMix surveys of that time, order of size.
+_RESTRICTED: Final = (
+    {"layer": "work", "factor": 0.5},
+    {"layer": "community", "factor": 0.5},
+)
 
 #: R of 2.6 and of 1.7, with half of the people with symptoms detected.
 FRANCE: Final = Preset(
@@ -73,7 +79,8 @@ ENGLAND: Final = Preset(
         "population.place": "UK",
         "population.agents": 50_000,
         "days": 91,
-        "disease.r0": 1.6,
+        "disease.r0": 2.8,
+        "closures": list(_RESTRICTED),
         "disease.seeds": 150,
         "disease.imports": 2.0,
         "app.consent": 0.72,
@@ -111,9 +118,11 @@ ENGLAND: Final = Preset(
             "4.2 to 4.4",
         ),
         Claim(
-            "alerted people who were infected",
+            "alerted people who later tested positive",
             "%",
-            lambda study: scaled(study.estimate("ppv", 1), 100),
+            lambda study: scaled(
+                total_ratio("alerted_positive", "alerts", 1)(study), 100
+            ),
             5.9,
             6.1,
             "6.0",
@@ -129,7 +138,8 @@ ZURICH: Final = Preset(
         "population.place": "CH",
         "population.agents": 50_000,
         "days": 60,
-        "disease.r0": 1.4,
+        "disease.r0": 2.8,
+        "closures": list(_RESTRICTED),
         "disease.seeds": 50,
         "disease.imports": 2.0,
         "app.adoption": 0.22,
@@ -188,7 +198,8 @@ WASHINGTON: Final = Preset(
         "population.place": "UK",
         "population.agents": 50_000,
         "days": 120,
-        "disease.r0": 1.5,
+        "disease.r0": 2.8,
+        "closures": list(_RESTRICTED),
         "disease.seeds": 50,
         "disease.imports": 2.0,
         "app.compliance": 0.53,
@@ -212,7 +223,7 @@ WASHINGTON: Final = Preset(
             "59 (32 to 84), of 1.089 million",
         ),
         Claim(
-            "alerted people who were infected",
+            "alerted people who were infected, tested or not",
             "%",
             lambda study: scaled(figure("ppv", 1)(study), 100),
             12.0,
