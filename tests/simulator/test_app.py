@@ -161,6 +161,20 @@ def test_who_removed_the_app_is_not_alerted() -> None:
     assert on_days(sim, app, 3) == [0, 0, 0]
 
 
+def test_who_removed_the_app_before_the_code_came_does_not_upload() -> None:
+    app = replace(PERFECT, code_delay=14.0)
+    sim = ready(app)
+    sim.today["positive"] = everybody(sim)[:100]
+    App(app, start=-1).apply(sim, 5)
+    at_once = total(sim, "uploads")
+    sim.state.app_until[:] = 6
+
+    on_days(sim, app, 30)
+
+    assert at_once < 20
+    assert total(sim, "uploads") == at_once
+
+
 def test_two_cases_alert_a_phone_once_a_day() -> None:
     sim = ready(PERFECT)
     home = np.flatnonzero(np.bincount(sim.people.household) >= 3)[0]

@@ -142,6 +142,16 @@ def test_more_false_sightings_add_to_those_there_were() -> None:
     assert set(before) <= set(after)
 
 
+def test_nobody_is_a_stranger_to_themselves() -> None:
+    app = replace(PERFECT, detection=0.0, false_sightings=30.0)
+    sim = ready(app, agents=200)
+
+    pairs = found(sim, app, everybody(sim), 1)
+
+    assert len(pairs) > 3000
+    assert all(i != j for i, j in pairs)
+
+
 def test_without_keys_nobody_is_exposed() -> None:
     sim = ready(PERFECT)
     people = everybody(sim)
