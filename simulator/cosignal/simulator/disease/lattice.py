@@ -44,7 +44,7 @@ def lattice_gamma(name: str, mean: float, deviation: float, first: int) -> Weigh
         UsageError: No distribution on whole days from `first` has these moments.
 
     >>> lattice_gamma("x", 5.5, 2.14, 1).round(3)[:4].tolist()
-    [0.0, 0.008, 0.047, 0.115]
+    [0.0, 0.003, 0.042, 0.124]
     """
     _refuse_impossible(name, mean, deviation, first)
     days = np.arange(first, math.ceil(mean + _REACH * deviation) + 3, dtype=np.float64)

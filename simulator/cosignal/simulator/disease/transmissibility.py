@@ -76,7 +76,7 @@ def reproduction_of_growth(growth_rate: float, disease: DiseaseParameters) -> fl
         disease: Its generation time.
 
     >>> round(reproduction_of_growth(0.2, DiseaseParameters()), 2)
-    2.74
+    2.77
     """
     profile = infectiousness(disease)
     days = np.arange(len(profile))
