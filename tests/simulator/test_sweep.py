@@ -9,6 +9,8 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments import ensemble, sensitivity, sweep
 from cosignal.simulator.experiments.jobs import Outcome, job_key, run_job, setting_of
 from cosignal.simulator.experiments.study import Study
+from cosignal.simulator.interventions import Intervention
+from cosignal.simulator.interventions.defaults import defaults
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.simulation import Sim
 
@@ -129,6 +131,51 @@ def test_own_interventions_act_in_every_run() -> None:
     outcome = found.outcomes[0, 0].summary
     assert outcome["share_household"] == 1
     assert outcome["infections"] < run_job(setting_of(BASE), {}).summary["infections"]
+
+
+def planned(parameters: Parameters) -> list[Intervention]:
+    return [*defaults(parameters), Lockdown(0.9)]
+
+
+def test_what_built_in_interventions_hold_cannot_be_varied_behind_them() -> None:
+    base = Sim(parameters=BASE, interventions=planned(BASE))
+
+    with pytest.raises(UsageError, match=r"that interventions do not hold, got app\."):
+        sweep(base, ADOPTIONS, replicates=1)
+
+
+def test_a_function_makes_interventions_of_each_runs_parameters() -> None:
+    base = Sim(parameters=BASE, interventions=planned)
+
+    found = sweep(base, ADOPTIONS, replicates=1, workers=2)
+
+    assert found.values("alerts", 0).tolist() == [0]
+    assert found.values("alerts", 1)[0] > 0
+
+
+@dataclass
+class Growing:
+    """An intervention that remembers."""
+
+    start: int = 0
+    stop: int | None = None
+    days: int = 0
+
+    def apply(self, sim: Sim, day: int) -> None:
+        del day
+        self.days += 1
+        sim.factors[:] *= 0 if self.days > BASE.days else 1
+
+
+def test_what_an_intervention_remembers_does_not_reach_the_next_run() -> None:
+    base = Sim(parameters=BASE, interventions=[Growing()])
+
+    one = ensemble(base, replicates=2, workers=1)
+    two = ensemble(base, replicates=2, workers=2)
+
+    assert str(one.table(measures=["infections"])) == str(
+        two.table(measures=["infections"])
+    )
 
 
 def test_sensitivity_changes_one_parameter_at_a_time() -> None:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int32]
 Analyser = Callable[["Sim", int], None]
+#: Interventions, or a function that makes them of a run's parameters.
+Own = Sequence["Intervention"] | Callable[[Parameters], Sequence["Intervention"]]
 
 _SHORT: Final = {"agents": "population.agents", "r0": "disease.r0"}
 
@@ -79,7 +81,7 @@ class Sim:
         place: str | None = None,
         *,
         parameters: Parameters | None = None,
-        interventions: "Sequence[Intervention] | None" = None,
+        interventions: "Own | None" = None,
         analysers: Sequence[Analyser] = (),
         population: People | None = None,
         threads: int = 1,
@@ -91,7 +93,8 @@ class Sim:
         Args:
             place: Country, in place of `population.place`.
             parameters: From which to start; the defaults if None.
-            interventions: In place of the built-in ones.
+            interventions: In place of the built-in ones; or a function that makes them
+                of the run's parameters.
             analysers: Called as `analyser(sim, day)` at the end of each day.
             population: The user's own people.
             threads: 1 or more.
@@ -103,7 +106,7 @@ class Sim:
             UsageError: A parameter does not exist or does not fit.
         """
         self.parameters = _parameters(parameters, place, values)
-        self.own_interventions = None if interventions is None else tuple(interventions)
+        self.own_interventions = _kept(interventions)
         self.own_population = population
         self.analysers = tuple(analysers)
         self.threads = _threads(threads)
@@ -135,9 +138,10 @@ class Sim:
     @cached_property
     def interventions(self) -> "tuple[Intervention, ...]":
         """What is done each day, in this order."""
-        if self.own_interventions is not None:
-            return self.own_interventions
-        return tuple(defaults(self.parameters))
+        own = self.own_interventions
+        if own is None:
+            return tuple(defaults(self.parameters))
+        return tuple(own(self.parameters)) if callable(own) else tuple(own)
 
     @cached_property
     def outbreak(self) -> Outbreak:
@@ -277,6 +281,13 @@ def _parameters(
         else:
             named[_SHORT.get(name, name.replace("__", "."))] = value
     return (parameters or Parameters()).with_values(named)
+
+
+def _kept(interventions: "Own | None") -> "Own | None":
+    """A function as it is, anything else as a tuple of its own."""
+    if interventions is None or callable(interventions):
+        return interventions
+    return tuple(interventions)
 
 
 def _threads(threads: int) -> int:

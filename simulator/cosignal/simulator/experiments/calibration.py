@@ -16,7 +16,12 @@ import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.bars import bar
-from cosignal.simulator.experiments.jobs import Setting, run_job, setting_of
+from cosignal.simulator.experiments.jobs import (
+    Setting,
+    refuse_fixed,
+    run_job,
+    setting_of,
+)
 from cosignal.simulator.experiments.observed import Observed, observed
 from cosignal.simulator.experiments.pool import Values, Workers, run_jobs
 from cosignal.simulator.parameters.tree import Parameters
@@ -137,10 +142,6 @@ class _Target:
     setting: Setting
     data: Observed
 
-    @property
-    def interventions(self) -> object:
-        return self.setting.interventions
-
 
 def run_trial(target: _Target, values: Values) -> float:
     """Run one trial: its distance from the data."""
@@ -182,6 +183,7 @@ def calibrate(
     """
     setting = setting_of(base)
     _check(setting, params, method, trials)
+    refuse_fixed(setting, params)
     seen = observed(data, setting.parameters.days)
     runner = Trials(setting, seen, dict(params), replicates, workers)
     with bar("trials", trials, wanted=progress) as advance:

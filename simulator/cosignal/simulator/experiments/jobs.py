@@ -6,12 +6,14 @@ What this module guarantees:
 * A job's key says all that decides its outcome; equal keys, equal outcomes.
 """
 
+import copy
 import hashlib
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,8 +28,8 @@ from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.version import VERSION
 
 if TYPE_CHECKING:
-    from cosignal.simulator.interventions import Intervention
     from cosignal.simulator.population.people import People
+    from cosignal.simulator.simulation import Own
 
 #: Series of each day that an experiment keeps of a run, beside its summary.
 KEPT: Final = (
@@ -52,18 +54,24 @@ KEPT: Final = (
 )
 
 
+#: Groups of parameters that built-in interventions keep a copy of.
+_TAKEN: Final = ("app", "closures", "isolation", "testing", "tracing")
+_BUILT_IN: Final = "cosignal.simulator.interventions."
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What all runs of an experiment have in common.
 
     Attributes:
         parameters: From which each run starts.
-        interventions: The user's own; None for those of the parameters.
+        interventions: The user's own, or a function that makes them of a run's
+            parameters; None for the built-in ones.
         population: The user's own people; None for synthetic ones.
     """
 
     parameters: Parameters
-    interventions: "tuple[Intervention, ...] | None" = None
+    interventions: "Own | None" = None
     population: "People | None" = None
 
 
@@ -114,7 +122,7 @@ def job_key(setting: Setting, values: Mapping[str, Any]) -> str:
         32 hexadecimal digits.
     """
     parameters = setting.parameters.with_values(values)
-    own = [_named(item) for item in setting.interventions or ()]
+    own = [_named(item) for item in own_parts(setting)]
     people = None if setting.population is None else _digest(setting.population)
     text = json.dumps([VERSION, parameters.as_values(), own, people], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -138,7 +146,8 @@ def run_job(setting: Setting, values: Mapping[str, Any]) -> Outcome:
         )
     results = Sim(
         parameters=parameters,
-        interventions=setting.interventions,
+        # Whatever one run leaves in them must not reach the next.
+        interventions=copy.deepcopy(setting.interventions),
         population=population,
         threads=1,
     ).run()
@@ -167,9 +176,56 @@ def _digest(people: "People") -> str:
     return found.hexdigest()
 
 
+def refuse_fixed(setting: Setting, names: Iterable[str]) -> None:
+    """Refuse to vary what given interventions have taken from parameters already.
+
+    Args:
+        setting: With the user's own interventions, perhaps.
+        names: Dotted names that change from run to run.
+
+    Raises:
+        UsageError: A built-in intervention was given, and would not see the change.
+    """
+    built_in = [
+        name
+        for name in map(name_of, own_parts(setting))
+        if name.startswith(_BUILT_IN) and not callable(setting.interventions)
+    ]
+    hidden = [name for name in names if name.partition(".")[0] in _TAKEN]
+    if built_in and hidden:
+        raise UsageError(
+            f"values: expected parameters that interventions do not hold, "
+            f"got {hidden[0]}",
+            advice="Give Sim a function that makes them: interventions=mine, with "
+            "def mine(parameters): return [*defaults(parameters), ...].",
+        )
+
+
+def own_parts(setting: Setting) -> tuple[object, ...]:
+    """The user's interventions, or the function that makes them."""
+    own = setting.interventions
+    if own is None:
+        return ()
+    return (own,) if callable(own) else tuple(own)
+
+
+def name_of(item: object) -> str:
+    """Where an intervention, or a function that makes them, is written down."""
+    kind = item if isinstance(item, FunctionType) else type(item)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _named(item: object) -> str:
-    """Name an intervention by its class and what it holds."""
-    kind = type(item)
-    held = pickle.dumps(item, protocol=5)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    return f"{name} {hashlib.sha256(held).hexdigest()}"
+    """Name an intervention by its class and what it holds.
+
+    Raises:
+        UsageError: It cannot be written down.
+    """
+    try:
+        held = pickle.dumps(item, protocol=5)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UsageError(
+            f"folder: expected interventions that can be kept, got {name_of(item)}",
+            advice="Put its class into a module, and into it what pickle can write.",
+        ) from error
+    return f"{name_of(item)} {hashlib.sha256(held).hexdigest()}"

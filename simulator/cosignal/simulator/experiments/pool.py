@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cosignal.protocol.errors import CosignalError, UsageError
+from cosignal.simulator.experiments.jobs import Setting, name_of, own_parts
 
 _Setting = TypeVar("_Setting")
 _Outcome = TypeVar("_Outcome")
@@ -94,9 +95,12 @@ def _address(workers: str) -> str | None:
 
 def _from_main(setting: object) -> list[str]:
     """Names of the setting's classes that stand in the program's own file."""
-    own = getattr(setting, "interventions", None) or ()
-    kinds = [type(item) for item in own]
-    return [kind.__qualname__ for kind in kinds if kind.__module__ == "__main__"]
+    if not isinstance(setting, Setting):
+        setting = getattr(setting, "setting", None)
+    if setting is None:
+        return []
+    names = [name_of(item) for item in own_parts(setting)]
+    return [name for name in names if name.startswith("__main__.")]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cosignal.simulator.experiments.jobs import (
     Outcome,
     Setting,
     job_key,
+    refuse_fixed,
     run_job,
     setting_of,
 )
@@ -60,9 +61,11 @@ def sweep(
     # All points of a seed follow each other, so that its people are made once.
     wanted = [(p, r) for r in range(replicates) for p in range(len(points))]
     jobs = {place: _values(setting, points[place[0]], place[1]) for place in wanted}
-    keys = {place: job_key(setting, job) for place, job in jobs.items()}
-    for place in wanted:
-        outcome = kept.get(keys[place])
+    keys = {}
+    if folder is not None:
+        keys = {place: job_key(setting, job) for place, job in jobs.items()}
+    for place, key in keys.items():
+        outcome = kept.get(key)
         if outcome is not None:
             study.outcomes[place] = outcome
     todo = [place for place in wanted if place not in study.outcomes]
@@ -139,6 +142,7 @@ def _check(setting: Setting, points: Sequence[Point], replicates: int) -> None:
                 advice="Replicates have seeds of their own; set the base's seed.",
             )
         setting.parameters.with_values(point)
+    refuse_fixed(setting, (name for point in points for name in point))
     seen: list[Point] = []
     for point in points:
         if point in seen:
@@ -165,7 +169,7 @@ def _fill(
             for index, outcome in run_jobs(
                 run_job, study.setting, [jobs[place] for place in todo], workers=workers
             ):
-                _take(study, kept, todo[index], keys[todo[index]], outcome)
+                _take(study, kept, todo[index], keys.get(todo[index]), outcome)
                 advance()
         except KeyboardInterrupt:
             if not study.outcomes:
@@ -173,7 +177,12 @@ def _fill(
 
 
 def _take(
-    study: Study, kept: Kept, place: tuple[int, int], key: str, outcome: Outcome
+    study: Study,
+    kept: Kept,
+    place: tuple[int, int],
+    key: str | None,
+    outcome: Outcome,
 ) -> None:
     study.outcomes[place] = outcome
-    kept.add(key, outcome)
+    if key is not None:
+        kept.add(key, outcome)
