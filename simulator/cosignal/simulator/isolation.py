@@ -7,7 +7,6 @@ What this module guarantees:
 * Somebody in hospital or dead counts as isolated.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from numba import uint32
 
 from cosignal.simulator.compiled import kernel
 from cosignal.simulator.state import DEAD, State
+from cosignal.simulator.threads import share
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -53,11 +53,7 @@ def end_day(sim: "Sim", day: int) -> None:
     """
     cuts = np.linspace(0, len(sim.state.status), sim.threads + 1).astype(np.int64)
     parts = list(pairwise(cuts.tolist()))
-    if sim.threads == 1:
-        counts = [_settle(*parts[0], day, sim.state)]
-    else:
-        with ThreadPoolExecutor(sim.threads) as pool:
-            counts = list(pool.map(lambda part: _settle(*part, day, sim.state), parts))
+    counts = share(lambda part: _settle(*part, day, sim.state), parts, sim.threads)
     for name, count in zip(_COUNTED, np.sum(counts, axis=0).tolist(), strict=True):
         sim.record.add(name, day, count)
 

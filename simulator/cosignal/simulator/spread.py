@@ -19,7 +19,6 @@ infects with the probability (1 - exp(-hazard)) / (1 - exp(-H)).
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -41,6 +40,7 @@ from cosignal.simulator.disease.tables import Tables
 from cosignal.simulator.population.people import People
 from cosignal.simulator.state import DEAD, INFECTED, SUSCEPTIBLE, State
 from cosignal.simulator.streams import day_key, draw, uniform
+from cosignal.simulator.threads import share
 
 Ids = npt.NDArray[np.int32]
 Events = npt.NDArray[np.uint64]
@@ -136,9 +136,9 @@ class Spread:
         if self._threads == 1:
             return first_only([_filled(_thin, infectious, world)])
         parts = np.array_split(infectious, self._threads * _PIECES)
-        with ThreadPoolExecutor(self._threads) as pool:
-            found = pool.map(lambda part: _filled(_thin, part, world), parts)
-            return first_only(list(found))
+        return first_only(
+            share(lambda part: _filled(_thin, part, world), parts, self._threads)
+        )
 
 
 def sweep(infectious: Ids, world: World) -> Transmissions:

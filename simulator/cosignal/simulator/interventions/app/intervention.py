@@ -7,7 +7,6 @@ What this module guarantees:
 * A phone is alerted once a day, however many keys it was near.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +37,7 @@ from cosignal.simulator.interventions.draws import (
 )
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.state import DEAD, NEVER
+from cosignal.simulator.threads import share
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -119,14 +119,10 @@ class App:
         if len(ids) == 0 or len(days) == 0:
             return np.empty(0, np.int64), NOBODY
 
-        def of_day(past: int, weighed: npt.NDArray[np.float64]) -> Pairs:
-            return exposed(sim, self.parameters, ids, weighed, past)
+        def of_day(number: int) -> Pairs:
+            return exposed(sim, self.parameters, ids, weights[number], days[number])
 
-        if sim.threads == 1:
-            found = list(map(of_day, days, weights))
-        else:
-            with ThreadPoolExecutor(sim.threads) as pool:
-                found = list(pool.map(of_day, days, weights))
+        found = share(of_day, range(len(days)), sim.threads)
         index, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return index, others
 
