@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Annotated
 
 import typer
@@ -75,14 +75,15 @@ def _run(
     start = perf_counter()
     sim = Sim(parameters=parameters, threads=threads)
     init = _built(sim, start)
-    start = perf_counter()
+    start, busy = perf_counter(), process_time()
     results = sim.run()
-    seconds = perf_counter() - start
+    seconds, busy = perf_counter() - start, process_time() - busy
     return {
         "agent_days_per_s": agents * days / seconds,
         "attack_rate": results.summary()["attack_rate"],
         "init_s": init,
         "run_s": seconds,
+        "cpu_s": busy,
         "threads": threads,
     }
 
