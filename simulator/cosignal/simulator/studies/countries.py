@@ -44,10 +44,17 @@ FRANCE: Final = Preset(
         {"disease.r0": 2.6, "app.adoption": 0.2},
         {"disease.r0": 1.7, "app.adoption": 0.0},
         {"disease.r0": 1.7, "app.adoption": 0.3},
+        {
+            "disease.r0": 2.6,
+            "app.adoption": 0.0,
+            "testing.symptomatic": 0.0,
+            "isolation.household": 0.0,
+            "isolation.on_positive": 0.0,
+        },
     ),
     claims=(
         Claim(
-            "lower peak, R 2.6, adoption 0.2",
+            "lower peak, R 2.6, adoption 0.2 against 0",
             "%",
             reduction("peak_infections", 1, 0),
             35.0,
@@ -55,7 +62,15 @@ FRANCE: Final = Preset(
             "about 35",
         ),
         Claim(
-            "lower peak, R 1.7, adoption 0.3",
+            "lower peak, R 2.6, adoption 0.2 and tests against neither",
+            "%",
+            reduction("peak_infections", 1, 4),
+            35.0,
+            35.0,
+            "about 35",
+        ),
+        Claim(
+            "lower peak, R 1.7, adoption 0.3 against 0",
             "%",
             reduction("peak_infections", 3, 2),
             None,
