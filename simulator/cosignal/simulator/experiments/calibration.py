@@ -8,6 +8,7 @@ What this module guarantees:
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.abc_smc import posterior
 from cosignal.simulator.experiments.bars import bar
 from cosignal.simulator.experiments.jobs import (
     Setting,
@@ -23,7 +25,13 @@ from cosignal.simulator.experiments.jobs import (
     setting_of,
 )
 from cosignal.simulator.experiments.observed import Observed, observed
-from cosignal.simulator.experiments.pool import Values, Workers, run_jobs
+from cosignal.simulator.experiments.pool import (
+    Values,
+    Workers,
+    kept_workers,
+    run_jobs,
+)
+from cosignal.simulator.experiments.search import search
 from cosignal.simulator.parameters.tree import Parameters
 
 if TYPE_CHECKING:
@@ -32,7 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-METHODS: Final = ("optuna", "abc-smc")
 Ranges = Mapping[str, tuple[float, float]]
 
 
@@ -110,6 +117,7 @@ class Trials:
         ranges: By dotted name.
         replicates: Seeds for each trial, the same for all.
         workers: As for `sweep`.
+        pool: Processes that are kept from batch to batch.
     """
 
     setting: Setting
@@ -117,6 +125,7 @@ class Trials:
     ranges: Ranges
     replicates: int
     workers: Workers
+    pool: ProcessPoolExecutor | None = None
 
     def distances(
         self, points: Sequence[Mapping[str, float]]
@@ -130,7 +139,11 @@ class Trials:
         ]
         found = np.empty(len(jobs))
         for index, distance in run_jobs(
-            run_trial, _Target(self.setting, self.data), jobs, workers=self.workers
+            run_trial,
+            _Target(self.setting, self.data),
+            jobs,
+            workers=self.workers,
+            pool=self.pool,
         ):
             found[index] = distance
         means: npt.NDArray[np.float64] = found.reshape(-1, self.replicates).mean(axis=1)
@@ -185,24 +198,25 @@ def calibrate(
     _check(setting, params, method, trials)
     refuse_fixed(setting, params)
     seen = observed(data, setting.parameters.days)
-    runner = Trials(setting, seen, dict(params), replicates, workers)
-    with bar("trials", trials, wanted=progress) as advance:
-        if method == "optuna":
-            from cosignal.simulator.experiments.search import search  # noqa: PLC0415
-
-            found = search(runner, trials, seed, advance)
-        else:
-            from cosignal.simulator.experiments.abc_smc import posterior  # noqa: PLC0415
-
-            found = posterior(runner, trials, seed, advance)
+    target = _Target(setting, seen)
+    with (
+        bar("trials", trials, wanted=progress) as advance,
+        kept_workers(run_trial, target, trials * replicates, workers=workers) as pool,
+    ):
+        runner = Trials(setting, seen, dict(params), replicates, workers, pool)
+        found = _METHODS[method](runner, trials, seed, advance)
     samples, distances, weights = found
     return Fit(setting.parameters, dict(params), samples, distances, weights, method)
 
 
+#: How a fit is found, by the name of the method.
+_METHODS: Final = {"optuna": search, "abc-smc": posterior}
+
+
 def _check(setting: Setting, params: Ranges, method: str, trials: int) -> None:
-    if method not in METHODS:
+    if method not in _METHODS:
         raise UsageError(
-            f"method: expected one of {', '.join(METHODS)}, got {method!r}"
+            f"method: expected one of {', '.join(_METHODS)}, got {method!r}"
         )
     if trials < 1:
         raise UsageError(f"trials: expected 1 or more, got {trials}")

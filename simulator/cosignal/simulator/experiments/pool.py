@@ -39,6 +39,7 @@ def run_jobs(
     jobs: Sequence[Values],
     *,
     workers: Workers = "auto",
+    pool: ProcessPoolExecutor | None = None,
 ) -> Iterator[tuple[int, _Outcome]]:
     """Run all jobs and give each outcome as soon as it is there.
 
@@ -47,6 +48,8 @@ def run_jobs(
         setting: What all jobs have in common.
         jobs: What each is given.
         workers: A number, "auto", "dask", or the address of a Dask scheduler.
+        pool: Of `kept_workers` for the same run and setting, if there are more jobs to
+            come.
 
     Yields:
         Index of a job, and its outcome; in any order.
@@ -56,6 +59,9 @@ def run_jobs(
         CosignalError: A worker process was killed, or could not start.
         KeyboardInterrupt: After the jobs that ran have been given.
     """
+    if pool is not None:
+        yield from _submitted(pool, setting, jobs)
+        return
     if isinstance(workers, str) and workers != "auto":
         yield from _on_dask(run, setting, jobs, _address(workers))
         return
@@ -64,7 +70,36 @@ def run_jobs(
         for index, values in enumerate(jobs):
             yield index, run(setting, values)
         return
-    yield from _on_processes(run, setting, jobs, number)
+    with _patient(_processes(run, setting, number)) as own:
+        yield from _submitted(own, setting, jobs)
+
+
+@contextmanager
+def kept_workers(
+    run: Callable[[_Setting, Values], _Outcome],
+    setting: _Setting,
+    jobs: int,
+    *,
+    workers: Workers,
+) -> Iterator[ProcessPoolExecutor | None]:
+    """Keep processes for several calls of `run_jobs`, since each takes a second.
+
+    Args:
+        run: As for `run_jobs`.
+        setting: As for `run_jobs`.
+        jobs: At most so many at once.
+        workers: As for `run_jobs`.
+
+    Yields:
+        The pool; None where there are no processes to keep.
+    """
+    on_dask = isinstance(workers, str) and workers != "auto"
+    number = 1 if on_dask else _number(workers, jobs)
+    if number <= 1:
+        yield None
+        return
+    with _patient(_processes(run, setting, number)) as pool:
+        yield pool
 
 
 def _number(workers: Workers, jobs: int) -> int:
@@ -135,10 +170,10 @@ def _main_for(setting: object) -> Iterator[None]:
 
 
 @contextmanager
-def _patient(pool: ProcessPoolExecutor) -> Iterator[None]:
+def _patient(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
     """End in order, whatever happens."""
     try:
-        yield
+        yield pool
     except BrokenProcessPool as error:
         raise CosignalError(
             "workers: expected processes that live, got one that was killed",
@@ -150,33 +185,34 @@ def _patient(pool: ProcessPoolExecutor) -> Iterator[None]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _on_processes(
-    run: Callable[[_Setting, Values], _Outcome],
-    setting: _Setting,
-    jobs: Sequence[Values],
-    number: int,
-) -> Iterator[tuple[int, _Outcome]]:
-    pool = ProcessPoolExecutor(
+def _processes(
+    run: Callable[[_Setting, Values], _Outcome], setting: _Setting, number: int
+) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
         number,
         # A fork would copy numba's threads in an unknown state.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_begin,
         initargs=(run, setting),
     )
-    with _patient(pool):
-        with _main_for(setting):
-            futures = {pool.submit(_work, job): index for index, job in enumerate(jobs)}
-        given: set[int] = set()
-        try:
-            for future in as_completed(futures):
-                given.add(futures[future])
-                yield futures[future], future.result()
-        except KeyboardInterrupt:
-            pool.shutdown(wait=True, cancel_futures=True)
-            for future, index in futures.items():
-                if index not in given and not future.cancelled():
-                    yield index, future.result()
-            raise
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, setting: object, jobs: Sequence[Values]
+) -> Iterator[tuple[int, Any]]:
+    with _main_for(setting):
+        futures = {pool.submit(_work, job): index for index, job in enumerate(jobs)}
+    given: set[int] = set()
+    try:
+        for future in as_completed(futures):
+            given.add(futures[future])
+            yield futures[future], future.result()
+    except KeyboardInterrupt:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for future, index in futures.items():
+            if index not in given and not future.cancelled():
+                yield index, future.result()
+        raise
 
 
 #: In a worker process: what `_begin` was given.
