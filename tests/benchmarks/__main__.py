@@ -40,7 +40,7 @@ def _chosen(arguments: Sequence[str] | None) -> list[Figure]:
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"which; all by default, about five minutes: {', '.join(names)}",
+        help=f"which; all by default, about a quarter of an hour: {', '.join(names)}",
     )
     wanted = parser.parse_args(arguments).names
     unknown = sorted(set(wanted) - set(names))

@@ -9,6 +9,7 @@ from tests.benchmarks import (
     matching,
     merkle,
     sealing,
+    simulation,
     static,
     uploads,
 )
@@ -67,4 +68,30 @@ FIGURES = (
     ),
     Figure("seal_to_quorum_ms_p95_n4", "ms", partial(sealing.p95_ms, 4), Budget(50.0)),
     Figure("seal_to_quorum_ms_p95_n16", "ms", partial(sealing.p95_ms, 16)),
+    Figure(
+        "sim_agent_days_per_s_1m",
+        "agent-days/s",
+        simulation.agent_days_per_s,
+        Budget(15e6, at_least=True),
+    ),
+    Figure("sim_peak_mb_1m", "MB", simulation.peak_mb, Budget(500.0)),
+    Figure(
+        "sim_thread_speedup_2",
+        "ratio",
+        partial(simulation.thread_speedup, 2),
+        Budget(1.6, at_least=True),
+    ),
+    Figure(
+        "sim_ratio_covasim_100k",
+        "ratio",
+        simulation.ratio_to_covasim,
+        Budget(10.0, at_least=True),
+    ),
+    Figure(
+        "sim_ratio_starsim_100k",
+        "ratio",
+        simulation.ratio_to_starsim,
+        Budget(5.0, at_least=True),
+    ),
+    Figure("sim_sweep_s", "s", simulation.sweep_seconds),
 )

@@ -21,6 +21,11 @@ BUDGETS = {
     "match_ratio_openssl_limit": ("at least", 0.5),
     "uploads_per_s_core": ("at least", 2_500),
     "seal_to_quorum_ms_p95_n4": ("at most", 50.0),
+    "sim_agent_days_per_s_1m": ("at least", 15e6),
+    "sim_peak_mb_1m": ("at most", 500.0),
+    "sim_ratio_covasim_100k": ("at least", 10.0),
+    "sim_ratio_starsim_100k": ("at least", 5.0),
+    "sim_thread_speedup_2": ("at least", 1.6),
 }
 WITHOUT_BUDGET = {
     "client_bytes_per_day",
@@ -28,6 +33,7 @@ WITHOUT_BUDGET = {
     "match_thread_speedup_2",
     "merkle_leaves_per_s",
     "seal_to_quorum_ms_p95_n16",
+    "sim_sweep_s",
     "static_block_ratio_nginx",
 }
 

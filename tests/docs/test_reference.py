@@ -15,6 +15,7 @@ from cosignal.server.api import chain, device, issuing, operations, peers
 from cosignal.server.api.openapi import describe
 from cosignal.server.cli import app
 from cosignal.server.config import Config
+from cosignal.simulator.commands import app as simulator_app
 from tests.benchmarks.figures import Budget
 from tests.benchmarks.registry import FIGURES
 from tests.docs.pages import ROOT, blocks, headings
@@ -73,10 +74,11 @@ def _documented_keys() -> Iterator[tuple[tuple[str, str], str]]:
 
 def test_every_command_is_documented() -> None:
     found = set(_commands(get_command(app), "cosignal"))
+    found |= set(_commands(get_command(simulator_app), "cosignal-sim"))
 
     shown = headings((REFERENCE / "commands.md").read_text())
 
-    assert found == {text for text in shown if text.startswith("cosignal ")}
+    assert found == {text for text in shown if text.startswith("cosignal")}
 
 
 def _commands(command: object, name: str) -> Iterator[str]:
@@ -96,7 +98,7 @@ def test_the_protocols_examples_are_what_the_code_makes(name: str) -> None:
 
 
 def _cited() -> set[tuple[str, str]]:
-    folders = (ROOT / "protocol", ROOT / "server", ROOT / "tests")
+    folders = (ROOT / "protocol", ROOT / "server", ROOT / "simulator", ROOT / "tests")
     files = [path for folder in folders for path in folder.rglob("*.py")]
     return {item for path in files for item in _CITATION.findall(_joined(path))}
 
@@ -122,7 +124,7 @@ def test_every_figure_is_documented_with_its_budget() -> None:
 def _budget(budget: Budget | None) -> str:
     if budget is None:
         return ""
-    return f"at {'least' if budget.at_least else 'most'} {budget.limit:,g}"
+    return f"at {'least' if budget.at_least else 'most'} {budget.limit:,.10g}"
 
 
 def test_everything_that_a_phone_offers_is_documented() -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from cosignal.server.config import load_config
 from cosignal.server.network import NetworkPlan, write_network
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.scenarios import parameters_of
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
 from tests.docs.sessions import (
     Outcome,
@@ -90,7 +92,23 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
 
 
 def _configs() -> list[tuple[Path, Block]]:
-    return [(page, item) for page in PAGES for item in blocks(page.read_text(), "toml")]
+    return [
+        (page, item)
+        for page in PAGES
+        for item in blocks(page.read_text(), "toml")
+        if not _is_scenario(page)
+    ]
+
+
+def _is_scenario(page: Path) -> bool:
+    """Pages about the simulator show scenarios, others the node's configuration."""
+    return "simulat" in page.name
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if _is_scenario(p)], ids=name_of)
+def test_a_scenario_that_a_page_shows_is_accepted(page: Path) -> None:
+    for block in blocks(page.read_text(), "toml"):
+        assert parameters_of(block.text.encode()) != Parameters()
 
 
 @pytest.mark.parametrize(

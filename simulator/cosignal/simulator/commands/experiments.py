@@ -1,0 +1,215 @@
+"""`cosignal-sim sweep`, `calibrate` and `study`: many runs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.commands.terminal import (
+    EXIT_FALSE,
+    Json,
+    Scenario,
+    Set,
+    WorkersOption,
+    note,
+    say,
+    scenario_of,
+    workers_of,
+)
+from cosignal.simulator.scenarios import parse_value, write_scenario
+
+
+def sweep_points(
+    scenario: Scenario = None,
+    *,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=V1,V2,...",
+            help="Values of a parameter; repeatable, for all combinations.",
+        ),
+    ],
+    settings: Set = None,
+    replicates: Annotated[int, typer.Option(min=1, help="Runs of each point.")] = 10,
+    vs: Annotated[
+        str, typer.Option(help="Point to compare with, such as app.adoption=0.")
+    ] = "",
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Figure to show; repeatable.")
+    ] = None,
+    workers: WorkersOption = "auto",
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep finished runs here, and go on from them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario at many points, with the same luck at each.
+
+    Example: cosignal-sim sweep scenario.toml --vary app.adoption=0,0.15,0.3
+    --vs app.adoption=0 --replicates 20 --folder adoption
+    """
+    from cosignal.simulator.experiments import sweep  # noqa: PLC0415 - numpy, rich
+    from cosignal.simulator.experiments.study import MEASURES  # noqa: PLC0415
+
+    study = sweep(
+        scenario_of(scenario, settings),
+        _ranges(vary),
+        replicates=replicates,
+        workers=workers_of(workers),
+        folder=folder,
+        progress=not as_json,
+    )
+    table = study.table(vs or None, measure or MEASURES)
+    whole = study.finished == study.total
+    say(
+        table.lines(),
+        {
+            "ok": whole,
+            "finished": study.finished,
+            "total": study.total,
+            "vs": table.vs,
+            "points": table.as_values(),
+        },
+        as_json=as_json,
+    )
+    if not whole:
+        note(f"interrupted: {study.finished} of {study.total} runs are finished")
+        raise typer.Exit(EXIT_FALSE)
+
+
+def fit(
+    scenario: Annotated[Path, typer.Argument(help="TOML file.")],
+    data: Annotated[Path, typer.Argument(help="CSV file: day, and daily counts.")],
+    *,
+    fit: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=LOW:HIGH", help="Range of a parameter; repeatable."),
+    ],
+    settings: Set = None,
+    method: Annotated[str, typer.Option(help="optuna or abc-smc.")] = "optuna",
+    trials: Annotated[int, typer.Option(min=1, help="Trials, or samples.")] = 60,
+    replicates: Annotated[int, typer.Option(min=1, help="Seeds a trial.")] = 2,
+    workers: WorkersOption = "auto",
+    out: Annotated[
+        Path | None, typer.Option(help="Scenario with the best values, to write.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the parameters under which a scenario does what was observed.
+
+    Example: cosignal-sim calibrate scenario.toml cases.csv --fit disease.r0=1.5:4
+    """
+    from cosignal.simulator.experiments import calibrate  # noqa: PLC0415 - numpy, rich
+
+    found = calibrate(
+        scenario_of(scenario, settings),
+        data,
+        dict(_range(text) for text in fit),
+        method=method,
+        trials=trials,
+        replicates=replicates,
+        workers=workers_of(workers),
+        progress=not as_json,
+    )
+    intervals = (
+        {name: found.interval(name) for name in found.ranges}
+        if method == "abc-smc"
+        else {}
+    )
+    if out is not None:
+        out.write_text(write_scenario(found.parameters), "utf-8")
+    distance = float(found.distances.min())
+    say(
+        [_fitted(name, value, intervals) for name, value in found.best.items()]
+        + [f"distance {distance:.4g}"],
+        {
+            "ok": True,
+            "best": found.best,
+            "intervals": {name: list(ends) for name, ends in intervals.items()},
+            "distance": distance,
+        },
+        as_json=as_json,
+    )
+
+
+def study(
+    name: Annotated[
+        str, typer.Argument(help="Such as P5; without it, all are listed.")
+    ] = "",
+    *,
+    agents: Annotated[int, typer.Option(min=0, help="People; 0 for its own.")] = 0,
+    replicates: Annotated[int, typer.Option(min=0, help="Runs; 0 for its own.")] = 0,
+    workers: WorkersOption = "auto",
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep finished runs here, and go on from them.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Do a published study again, and print ours beside the published interval.
+
+    Example: cosignal-sim study P5 --agents 20000 --replicates 4
+    """
+    from cosignal.simulator import studies  # noqa: PLC0415 - numpy, rich
+
+    if not name:
+        say(
+            [f"{item.name:<5} {item.title}" for item in studies.ALL],
+            {"studies": [item.name for item in studies.ALL]},
+            as_json=as_json,
+        )
+        return
+    found = studies.find(name)
+    rows = found.run(
+        agents=agents or None,
+        replicates=replicates or None,
+        workers=workers_of(workers),
+        folder=folder,
+        progress=not as_json,
+    )
+    say(
+        [found.title, found.source, "", *studies.lines(rows)],
+        {
+            "ok": True,
+            "study": found.name,
+            "source": found.source,
+            "rows": [studies.as_values(row) for row in rows],
+        },
+        as_json=as_json,
+    )
+
+
+def _ranges(vary: list[str]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for text in vary:
+        name, equals, values = (part.strip() for part in text.partition("="))
+        if not equals or not name or not values:
+            raise UsageError(
+                f"--vary: expected NAME=V1,V2,..., got {text!r}",
+                advice="For example --vary app.adoption=0,0.15,0.3",
+            )
+        whole = parse_value(f"[{values}]")
+        found[name] = (
+            whole
+            if isinstance(whole, list)
+            else [item.strip() for item in values.split(",")]
+        )
+    return found
+
+
+def _range(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, ends = text.partition("=")
+    low, _, high = ends.partition(":")
+    try:
+        return name.strip(), (float(low), float(high))
+    except ValueError as error:
+        raise UsageError(
+            f"--fit: expected NAME=LOW:HIGH, got {text!r}",
+            advice="For example --fit disease.r0=1.5:4",
+        ) from error
+
+
+def _fitted(name: str, value: float, intervals: dict[str, tuple[float, float]]) -> str:
+    ends = intervals.get(name)
+    beside = f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
+    return f"{name} = {value:.4g}{beside}"

@@ -1,0 +1,285 @@
+"""Many runs of several points, compared pair by pair.
+
+What this module guarantees:
+
+* Replicate r has the same seed at every point, so that two points differ by what was
+  changed and not by luck; differences are taken between runs of one seed.
+* What is not finished is left out, and counted.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.jobs import Outcome, Setting
+from cosignal.simulator.experiments.statistics import Estimate, estimate, paired
+from cosignal.simulator.experiments.tables import Row, Table
+from cosignal.simulator.scenarios import parse_value
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Point = Mapping[str, Any]
+#: What a table shows if nothing else is asked for.
+MEASURES = ("infections", "peak_infections", "deaths", "quarantine_days", "alerts")
+
+
+@dataclass(slots=True)
+class Study:
+    """Finished runs by point and replicate.
+
+    Attributes:
+        setting: What all runs have in common.
+        points: What each point changes, by dotted names.
+        replicates: How many runs each point should have.
+        outcomes: By index of point and replicate; what is missing is not finished.
+    """
+
+    setting: Setting
+    points: Sequence[Point]
+    replicates: int
+    outcomes: dict[tuple[int, int], Outcome]
+
+    @property
+    def total(self) -> int:
+        """How many runs there should be."""
+        return len(self.points) * self.replicates
+
+    @property
+    def finished(self) -> int:
+        """How many runs there are."""
+        return len(self.outcomes)
+
+    @property
+    def names(self) -> list[str]:
+        """Dotted names that any point changes, in their order."""
+        return list(dict.fromkeys(name for point in self.points for name in point))
+
+    @property
+    def measures(self) -> list[str]:
+        """Names of all figures that runs have."""
+        return sorted(
+            {name for item in self.outcomes.values() for name in item.summary}
+        )
+
+    def values(
+        self, measure: str, point: "int | str | Point"
+    ) -> npt.NDArray[np.float64]:
+        """Shape (replicates,). A figure of each run of a point; NaN if not finished.
+
+        Raises:
+            UsageError: No run has such a figure, or there is no such point.
+        """
+        known = self.measures
+        if known and measure not in known:
+            raise UsageError(
+                f"measure: expected one of {', '.join(known)}, got {measure!r}"
+            )
+        index = self.find(point)
+        found = np.full(self.replicates, math.nan)
+        for replicate in range(self.replicates):
+            outcome = self.outcomes.get((index, replicate))
+            if outcome is not None:
+                found[replicate] = outcome.summary.get(measure, math.nan)
+        return found
+
+    def sums(self, series: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
+        """Shape (replicates,). Sum of a daily series, of each run of a point."""
+        index = self.find(point)
+        found = np.full(self.replicates, math.nan)
+        for (place, replicate), outcome in self.outcomes.items():
+            if place == index:
+                found[replicate] = outcome.series[series].sum()
+        return found
+
+    def series(self, name: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
+        """Shape (finished, days). A daily series of each finished run of a point."""
+        index = self.find(point)
+        rows = [
+            outcome.series[name]
+            for (place, _), outcome in sorted(self.outcomes.items())
+            if place == index
+        ]
+        days = self.setting.parameters.days
+        return np.array(rows) if rows else np.empty((0, days))
+
+    def estimate(self, measure: str, point: "int | str | Point") -> Estimate:
+        """Mean of a figure at a point, with its 95 % interval."""
+        return estimate(self.values(measure, point))
+
+    def difference(
+        self, measure: str, point: "int | str | Point", vs: "int | str | Point"
+    ) -> Estimate:
+        """Mean difference of a figure between two points, seed by seed."""
+        return paired(self.values(measure, point), self.values(measure, vs))
+
+    def reduction(
+        self, measure: str, point: "int | str | Point", vs: "int | str | Point"
+    ) -> Estimate:
+        """Share by which a figure is lower than at another point.
+
+        The ratio of means, with a jackknife interval over seeds.
+        """
+        return ratio(
+            self.values(measure, vs) - self.values(measure, point),
+            self.values(measure, vs),
+        )
+
+    def cost(
+        self,
+        spent: str,
+        averted: str,
+        point: "int | str | Point",
+        vs: "int | str | Point",
+    ) -> Estimate:
+        """What one averted unit costs, for example quarantine-days for each death.
+
+        Args:
+            spent: Figure that grows from `vs` to the point.
+            averted: Figure that falls.
+            point: With the intervention.
+            vs: Without.
+
+        Returns:
+            The ratio of mean differences, with a jackknife interval over seeds.
+        """
+        return ratio(
+            self.values(spent, point) - self.values(spent, vs),
+            self.values(averted, vs) - self.values(averted, point),
+        )
+
+    def table(
+        self,
+        vs: "int | str | Point | None" = None,
+        measures: Sequence[str] = MEASURES,
+    ) -> Table:
+        """Means with 95 % intervals, and paired differences.
+
+        Args:
+            vs: Point to compare with, as `app.adoption=0`; None for means only.
+            measures: Which figures.
+        """
+        base = None if vs is None else self.find(vs)
+        rows = []
+        for index in range(len(self.points)):
+            means = {name: self.estimate(name, index) for name in measures}
+            less: dict[str, Estimate] = {}
+            if base is not None and index != base:
+                less = {name: self.difference(name, index, base) for name in measures}
+            rows.append(Row(label(self.points[index]), means, less))
+        against = None if base is None else rows[base].point
+        return Table(tuple(measures), tuple(rows), against)
+
+    def to_frame(self) -> "DataFrame":
+        """One row a run: what its point changed, replicate, seed, figures.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        from cosignal.simulator.results.frames import frame  # noqa: PLC0415 - an extra
+
+        seed = self.setting.parameters.seed
+        rows = [
+            {
+                **{name: self.points[index].get(name) for name in self.names},
+                "replicate": replicate,
+                "seed": seed + replicate,
+                **outcome.summary,
+            }
+            for (index, replicate), outcome in sorted(self.outcomes.items())
+        ]
+        return frame(rows)
+
+    def plot(self, *names: str, **options: Any) -> Any:  # noqa: ANN401
+        """Draw the study; see `cosignal.simulator.plots.plot_study`."""
+        from cosignal.simulator.plots import plot_study  # noqa: PLC0415 - an extra
+
+        return plot_study(self, *names, **options)
+
+    def find(self, point: "int | str | Point") -> int:
+        """Index of a point, by index, by what it changes, or by text as in tables.
+
+        Raises:
+            UsageError: There is none, or more than one.
+        """
+        if isinstance(point, int):
+            if 0 <= point < len(self.points):
+                return point
+        else:
+            wanted = _wanted(point) if isinstance(point, str) else dict(point)
+            fits = [
+                index
+                for index, item in enumerate(self.points)
+                if wanted == dict(item) or (wanted and wanted.items() <= item.items())
+            ]
+            exact = [index for index in fits if wanted == dict(self.points[index])]
+            if len(exact or fits) == 1:
+                return (exact or fits)[0]
+        known = "; ".join(label(item) for item in self.points)
+        raise UsageError(
+            f"point: expected one point of the study, got {point!r}",
+            advice=f"There are: {known}",
+        )
+
+
+def label(point: Point) -> str:
+    """Write what a point changes, as in tables.
+
+    >>> label({"app.adoption": 0.3, "population.place": "FR"})
+    'app.adoption=0.3 population.place=FR'
+    """
+    return " ".join(f"{name}={value}" for name, value in point.items()) or "base"
+
+
+def grid(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """All combinations; the first name changes slowest.
+
+    >>> grid({"a": [1, 2], "b": [3]})
+    [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
+    """
+    return [
+        dict(zip(values, row, strict=True))
+        for row in itertools.product(*values.values())
+    ]
+
+
+def ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> Estimate:
+    """A ratio of means; its interval by leaving out one run at a time.
+
+    Args:
+        above: Shape (runs,).
+        below: Shape (runs,). Of the same runs.
+
+    Source: Quenouille 1956, "Notes on bias in estimation", Biometrika 43.
+    """
+    known = np.isfinite(above) & np.isfinite(below)
+    above, below = above[known], below[known]
+    runs = len(above)
+    if not runs or below.sum() == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    whole = above.sum() / below.sum()
+    if runs == 1:
+        return Estimate(whole, whole, whole, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = (above.sum() - above) / (below.sum() - below)
+    pseudo = estimate(runs * whole - (runs - 1) * left)
+    half = (pseudo.high - pseudo.low) / 2
+    return Estimate(whole, whole - half, whole + half, runs)
+
+
+def _wanted(text: str) -> dict[str, Any]:
+    if text == "base":
+        return {}
+    return dict(_pairs(text))
+
+
+def _pairs(text: str) -> Iterator[tuple[str, Any]]:
+    for part in text.split():
+        name, _, value = part.partition("=")
+        yield name, parse_value(value) if value else None

@@ -1,0 +1,159 @@
+"""Who has the app, from which day to which.
+
+What this module guarantees:
+
+* Once all have installed it, the share with the app is `adoption` to the person.
+* A person's share is proportional to `by_age` of their decade of age, up to 1: where
+  there are not enough phones, older and younger people get theirs later.
+* Two members of a household of the same age have or lack it with correlation
+  `clustering`; for ages with unequal shares, it is the nearest to it that these shares
+  allow.
+* Whoever has it at some adoption has it at every higher one, from the same day on.
+
+Household members are alike because each person decides with probability
+sqrt(`clustering`) by their household's draw, and otherwise by their own: two of them
+share a draw with probability `clustering`.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.interventions.draws import chances
+from cosignal.simulator.parameters.app import AppParameters
+from cosignal.simulator.recorder import AGE_BANDS
+from cosignal.simulator.state import NEVER
+
+#: What the draws of the stream `app.adoption` are for; all are those of day 0.
+_OWN, _HOUSEHOLD, _ALIKE, _INSTALLATION, _REMOVAL, _REGION = range(6)
+#: Days are 16 bits.
+_LAST_DAY: Final = np.iinfo(np.int16).max
+
+Days = npt.NDArray[np.int16]
+
+
+def adopters(
+    ages: npt.NDArray[np.uint8],
+    household: npt.NDArray[np.int32],
+    region: npt.NDArray[np.uint16],
+    app: AppParameters,
+    stream: np.uint64,
+) -> npt.NDArray[np.bool_]:
+    """Choose who will have the app.
+
+    Args:
+        ages: Shape (n,), years.
+        household: Shape (n,).
+        region: Shape (n,).
+        app: Its `adoption`, `by_age`, `clustering`, `regional_spread`.
+        stream: Key of the stream.
+
+    Returns:
+        Shape (n,); round(`adoption` n) of them are true.
+
+    Raises:
+        UsageError: More people than have a phone in any age group.
+    """
+    wanted = round(app.adoption * len(ages))
+    shares = np.asarray(app.by_age)[np.minimum(ages // 10, AGE_BANDS - 1)]
+    shares = shares * _regional(region, app.regional_spread, stream)
+    able = int(np.count_nonzero(shares))
+    if wanted > able:
+        raise UsageError(
+            f"app.adoption: expected at most {able / len(ages):.3g}, the share of "
+            f"people whose app.by_age is above 0, got {app.adoption:g}"
+        )
+    reluctance = np.full(len(ages), np.inf)
+    decided = _decisions(household, app.clustering, stream)
+    np.divide(decided, shares, out=reluctance, where=shares > 0)
+    return _least(reluctance, wanted)
+
+
+def installations(
+    adopting: npt.NDArray[np.bool_], app: AppParameters, stream: np.uint64
+) -> tuple[Days, Days]:
+    """Draw from when to when everybody has the app.
+
+    Args:
+        adopting: Shape (n,). Who will have it.
+        app: Its `start`, `ramp` and `uninstall`.
+        stream: Key of the stream.
+
+    Returns:
+        For `State.app_from` and `State.app_until`, shape (n,) each.
+    """
+    ids = np.flatnonzero(adopting).astype(np.int32)
+    since = app.start + np.floor(chances(stream, 0, ids, _INSTALLATION) * app.ramp)
+    until = since + _days_kept(chances(stream, 0, ids, _REMOVAL), app.uninstall)
+    first, last = np.full((2, len(adopting)), NEVER, np.int16)
+    first[ids] = np.minimum(since, _LAST_DAY)
+    last[ids] = np.where(until <= _LAST_DAY, until, NEVER)
+    return first, last
+
+
+def users_by_day(since: Days, until: Days, days: int) -> npt.NDArray[np.int64]:
+    """How many people have the app on each day.
+
+    Args:
+        since: `State.app_from`, shape (n,).
+        until: `State.app_until`, shape (n,).
+        days: Length of the run.
+
+    Returns:
+        Shape (days,).
+    """
+    has = since != NEVER
+    came = np.bincount(np.minimum(since[has], days), minlength=days + 1)
+    left = has & (until != NEVER)
+    went = np.bincount(np.minimum(until[left], days), minlength=days + 1)
+    users: npt.NDArray[np.int64] = np.cumsum(came - went)[:days]
+    return users
+
+
+def _decisions(
+    household: npt.NDArray[np.int32], clustering: float, stream: np.uint64
+) -> npt.NDArray[np.float64]:
+    everybody = np.arange(len(household), dtype=np.int32)
+    own = chances(stream, 0, everybody, _OWN)
+    if clustering == 0:
+        return own
+    alike = chances(stream, 0, everybody, _ALIKE) < math.sqrt(clustering)
+    shared = chances(stream, 0, household, _HOUSEHOLD)
+    return np.where(alike, shared, own)
+
+
+def _regional(
+    region: npt.NDArray[np.uint16], spread: float, stream: np.uint64
+) -> npt.NDArray[np.float64]:
+    """Log-normal weight of each person's region."""
+    if spread == 0:
+        return np.ones(len(region))
+    first, second = (chances(stream, 0, region, _REGION + more) for more in (0, 1))
+    normal = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
+    weights: npt.NDArray[np.float64] = np.exp(spread * normal)
+    return weights
+
+
+def _days_kept(
+    luck: npt.NDArray[np.float64], removal: float
+) -> npt.NDArray[np.float64]:
+    """Days until the first of daily chances to remove it comes true."""
+    if removal == 0:
+        return np.full(len(luck), np.inf)
+    if removal == 1:
+        return np.ones(len(luck))
+    return 1 + np.floor(np.log1p(-luck) / math.log1p(-removal))
+
+
+def _least(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.bool_]:
+    """Mark the least ones; of equals, those that come first."""
+    if count == 0:
+        return np.zeros(len(values), np.bool_)
+    limit = np.partition(values, count - 1)[count - 1]
+    least: npt.NDArray[np.bool_] = values < limit
+    equal = np.flatnonzero(values == limit)
+    least[equal[: count - np.count_nonzero(least)]] = True
+    return least

@@ -1,0 +1,96 @@
+"""Contacts of a day that is over, between people who were at large on it.
+
+What this module guarantees:
+
+* A past day is looked at as it was: with its own closures, and with who stayed at home
+  on that day, not with who does today. Two of one household meet all the same.
+* Nothing is stored for it but a bit for each person and day.
+* The contacts are those that could transmit, each once for each case, in order.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import uint32
+
+from cosignal.simulator.compiled import kernel
+from cosignal.simulator.contacts.days import DayContacts
+from cosignal.simulator.contacts.slots import resolve_slot, slot_count
+from cosignal.simulator.interventions.draws import Ids
+from cosignal.simulator.population.people import HOUSEHOLD, People
+
+if TYPE_CHECKING:
+    from cosignal.simulator.simulation import Sim
+
+Found = tuple[npt.NDArray[np.int64], Ids, npt.NDArray[np.uint8]]
+
+
+def past_contacts(sim: "Sim", cases: Ids, day: int) -> Found:
+    """Look at a past day again.
+
+    Args:
+        sim: The run, on a later day.
+        cases: Shape (m,). Whose contacts.
+        day: Which one.
+
+    Returns:
+        Shape (k,) each: place of the case among `cases`, the other one, the layer.
+
+    Raises:
+        UsageError: The day is not one of the last 31.
+    """
+    contacts = sim.contacts_on(day)
+    room = _room(cases, sim.people)
+    places = np.empty(room, np.int64)
+    others = np.empty(room, np.int32)
+    layers = np.empty(room, np.uint8)
+    ago = np.uint32(sim.day - day)
+    past = Past(contacts, sim.people, sim.state.isolation, ago)
+    count = _fill(cases, past, places, others, layers)
+    return places[:count], others[:count], layers[:count]
+
+
+class Past(NamedTuple):
+    """A past day.
+
+    Attributes:
+        contacts: Of the day.
+        people: Who is there.
+        isolation: `State.isolation`.
+        ago: How many days ago, a bit of `isolation`.
+    """
+
+    contacts: DayContacts
+    people: People
+    isolation: npt.NDArray[np.uint32]
+    ago: np.uint32
+
+
+@kernel
+def _room(cases, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """How many contacts there are at most."""
+    room = 0
+    for place in range(len(cases)):
+        room += slot_count(cases[place], people)
+    return room
+
+
+@kernel
+def _fill(cases, past, places, others, layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Put contacts down; how many there are."""
+    count = 0
+    for place in range(len(cases)):
+        i = cases[place]
+        i_home = (past.isolation[i] >> past.ago) & uint32(1)
+        for slot in range(slot_count(i, past.people)):
+            j, layer = resolve_slot(i, slot, past.contacts, past.people)
+            if j < 0:
+                continue
+            j_home = (past.isolation[j] >> past.ago) & uint32(1)
+            if layer == HOUSEHOLD or not (i_home or j_home):
+                places[count] = place
+                others[count] = j
+                layers[count] = layer
+                count += 1
+    return count

@@ -1,0 +1,78 @@
+"""Who stays at home, today and on the days before.
+
+What this module guarantees:
+
+* Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
+  as that is; bit 0 is set once the day's interventions have acted.
+* Somebody in hospital or dead counts as isolated.
+"""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import uint32
+
+from cosignal.simulator.compiled import kernel
+from cosignal.simulator.state import DEAD, State
+from cosignal.simulator.threads import share
+
+if TYPE_CHECKING:
+    from cosignal.simulator.simulation import Sim
+
+Ids = npt.NDArray[np.int32]
+
+_COUNTED: Final = ("in_isolation", "in_quarantine", "in_quarantine_infected")
+
+
+def set_isolated(
+    state: State, ids: Ids, until: npt.ArrayLike, day: int, *, quarantined: bool
+) -> None:
+    """Let people stay at home, from today on; see `Sim.isolate`."""
+    free = ids[state.isolated_until[ids] <= day]
+    if quarantined:
+        state.quarantined[free] = 1
+    else:
+        state.quarantined[ids] = 0
+    days = np.broadcast_to(np.asarray(until, np.int16), ids.shape)
+    np.maximum.at(state.isolated_until, ids, days)
+
+
+def begin_day(state: State) -> None:
+    """Move the memory of isolation on by a day."""
+    np.left_shift(state.isolation, np.uint32(1), out=state.isolation)
+
+
+def end_day(sim: "Sim", day: int) -> None:
+    """Let isolation take effect, and count it.
+
+    Args:
+        sim: The run.
+        day: Today.
+    """
+    cuts = np.linspace(0, len(sim.state.status), sim.threads + 1).astype(np.int64)
+    parts = list(pairwise(cuts.tolist()))
+    counts = share(lambda part: _settle(*part, day, sim.state), parts, sim.threads)
+    for name, count in zip(_COUNTED, np.sum(counts, axis=0).tolist(), strict=True):
+        sim.record.add(name, day, count)
+
+
+@kernel
+def _settle(first, end, day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """Set bit 0 of a range of people; count them by `_COUNTED`."""
+    home = contact = infected = 0
+    for i in range(first, end):
+        is_dead = state.status[i] == DEAD
+        at_home = state.isolated_until[i] > day and not is_dead
+        if at_home:
+            home += 1
+            if state.quarantined[i]:
+                contact += 1
+                if state.status[i] == 1:
+                    infected += 1
+        ward = state.hospital_day[i]
+        away = ward >= 0 and ward <= day < state.end_day[i]
+        if at_home or away or is_dead:
+            state.isolation[i] |= uint32(1)
+    return home, contact, infected

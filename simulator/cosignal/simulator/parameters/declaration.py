@@ -1,0 +1,117 @@
+"""How a parameter is declared: once, with all that a reader must know.
+
+What this module guarantees:
+
+* Every field of a group has meaning, unit and source; the dictionary in the docs, the
+  command line and the checks are made from the same declaration.
+* A value out of range is refused by its dotted name, with the allowed range.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Final
+
+from cosignal.protocol.errors import UsageError
+
+_KEY: Final = "parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a reader must know of a parameter.
+
+    Attributes:
+        meaning: One sentence.
+        unit: Of the value; "1" for a pure number, "" for text.
+        low: Least allowed value, for each element of a list.
+        high: Greatest allowed value.
+        choices: All allowed values of a text.
+        source: Where the default comes from.
+        symbol: As in the explanation of the model.
+    """
+
+    meaning: str
+    unit: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    source: str
+    symbol: str
+
+
+def parameter(
+    default: Any,  # noqa: ANN401 - any value of a field
+    meaning: str,
+    *,
+    unit: str,
+    source: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    symbol: str = "",
+) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """Declare a field of a group of parameters.
+
+    Args:
+        default: Its value; tuples for lists.
+        meaning: One sentence.
+        unit: Of the value.
+        source: Where the default comes from.
+        low: Least allowed value.
+        high: Greatest allowed value.
+        choices: All allowed values of a text.
+        symbol: As in the explanation of the model.
+    """
+    declaration = Declaration(meaning, unit, low, high, tuple(choices), source, symbol)
+    return field(default=default, metadata={_KEY: declaration})
+
+
+def declarations(group: Any) -> Iterator[tuple[str, Declaration, Any]]:  # noqa: ANN401
+    """List a group's own parameters, and those of the groups in it, by dotted names.
+
+    Args:
+        group: A dataclass whose fields are parameters or groups.
+
+    Yields:
+        Dotted name, declaration, value.
+    """
+    for item in fields(group):
+        value = getattr(group, item.name)
+        if is_dataclass(value):
+            for name, declared, inner in declarations(value):
+                yield f"{item.name}.{name}", declared, inner
+        elif _KEY in item.metadata:
+            yield item.name, item.metadata[_KEY], value
+
+
+def check(name: str, declared: Declaration, value: Any) -> None:  # noqa: ANN401
+    """Refuse a value that is out of range.
+
+    Raises:
+        UsageError: The message has the dotted name and the allowed range.
+    """
+    if declared.choices:
+        if value not in declared.choices:
+            raise UsageError(
+                f"{name}: expected one of {', '.join(declared.choices)}, got {value!r}"
+            )
+        return
+    for number in value if isinstance(value, tuple) else (value,):
+        low, high = declared.low, declared.high
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            continue
+        is_low = low is not None and number < low
+        is_high = high is not None and number > high
+        if number != number or is_low or is_high:  # noqa: PLR0124 - not a number
+            raise UsageError(
+                f"{name}: expected {_range(low, high)}, got {number}",
+                advice=declared.meaning,
+            )
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"{high:g} or less"
+    if high is None:
+        return f"{low:g} or more"
+    return f"{low:g} to {high:g}"

@@ -1,0 +1,213 @@
+"""All parameters together: one frozen tree, addressed by dotted names.
+
+What this module guarantees:
+
+* `Parameters` refuses, by dotted name, what is out of range or does not fit together.
+* `with_values` refuses a name that does not exist, and names the nearest ones.
+* `as_values` and `from_values` are inverse: a scenario file and a result hold plain
+  numbers, texts and lists.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.app import AppParameters
+from cosignal.simulator.parameters.behaviour import (
+    LAYERS,
+    Closure,
+    IsolationParameters,
+    TestingParameters,
+    TracingParameters,
+)
+from cosignal.simulator.parameters.declaration import check, declarations, parameter
+from cosignal.simulator.parameters.disease import (
+    AGE_BANDS,
+    DiseaseParameters,
+    VaccinationParameters,
+    Variant,
+)
+from cosignal.simulator.parameters.population import (
+    ContactParameters,
+    PopulationParameters,
+)
+
+#: Lists whose length is fixed.
+_LENGTHS: Final = {
+    "disease.susceptibility": AGE_BANDS,
+    "disease.symptomatic": AGE_BANDS,
+    "disease.severe": AGE_BANDS,
+    "disease.critical": AGE_BANDS,
+    "disease.fatal": AGE_BANDS,
+    "vaccination.coverage": AGE_BANDS,
+    "app.by_age": AGE_BANDS,
+    "app.thresholds": 3,
+    "app.weights": 4,
+    "app.infectiousness_days": 4,
+    "app.infectiousness_weights": 2,
+    "tracing.recall": len(LAYERS),
+}
+_ASCENDING: Final = ("app.thresholds", "app.infectiousness_days")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A whole scenario, but its own interventions."""
+
+    days: int = parameter(
+        180, "Length of the run", unit="days", low=1, high=10_000, source="user"
+    )
+    seed: int = parameter(
+        1, "Decides every draw", unit="1", low=0, high=2**63 - 1, source="user"
+    )
+    start_weekday: int = parameter(
+        0, "Weekday of day 0, 0 for Monday", unit="1", low=0, high=6, source="user"
+    )
+    population: PopulationParameters = field(default_factory=PopulationParameters)
+    contacts: ContactParameters = field(default_factory=ContactParameters)
+    disease: DiseaseParameters = field(default_factory=DiseaseParameters)
+    variants: tuple[Variant, ...] = ()
+    vaccination: VaccinationParameters = field(default_factory=VaccinationParameters)
+    testing: TestingParameters = field(default_factory=TestingParameters)
+    isolation: IsolationParameters = field(default_factory=IsolationParameters)
+    tracing: TracingParameters = field(default_factory=TracingParameters)
+    app: AppParameters = field(default_factory=AppParameters)
+    closures: tuple[Closure, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could use."""
+        for name, declared, value in _all(self):
+            check(name, declared, value)
+        values = {name: value for name, _, value in declarations(self)}
+        for name, length in _LENGTHS.items():
+            if len(values[name]) != length:
+                raise UsageError(
+                    f"{name}: expected {length} values, got {len(values[name])}"
+                )
+        for name in _ASCENDING:
+            if list(values[name]) != sorted(values[name]):
+                raise UsageError(f"{name}: expected ascending values")
+        _check_severity(self.disease)
+
+    def with_values(self, values: Mapping[str, Any]) -> "Parameters":
+        """Change some parameters.
+
+        Args:
+            values: By dotted name, for example `app.adoption`.
+
+        Raises:
+            UsageError: A name does not exist, or a value does not fit.
+        """
+        changed = self
+        for name, value in values.items():
+            changed = _changed(changed, name.split("."), name, value)
+        return changed
+
+    def as_values(self) -> dict[str, Any]:
+        """All parameters by dotted name; variants and closures as lists of tables."""
+        found = {name: _plain(value) for name, _, value in declarations(self)}
+        found["variants"] = [_table(item) for item in self.variants]
+        found["closures"] = [_table(item) for item in self.closures]
+        return found
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Parameters":
+        """Make parameters of what `as_values` gives; what is left out is a default."""
+        return cls().with_values(values)
+
+
+def _all(tree: Parameters) -> list[tuple[str, Any, Any]]:
+    found = list(declarations(tree))
+    for group in ("variants", "closures"):
+        for index, item in enumerate(getattr(tree, group)):
+            found += [
+                (f"{group}.{index}.{name}", declared, value)
+                for name, declared, value in declarations(item)
+            ]
+    return found
+
+
+def _check_severity(disease: DiseaseParameters) -> None:
+    rows = zip(
+        disease.symptomatic,
+        disease.severe,
+        disease.critical,
+        disease.fatal,
+        strict=True,
+    )
+    for band, (symptomatic, severe, critical, fatal) in enumerate(rows):
+        if not symptomatic >= severe >= critical >= fatal:
+            raise UsageError(
+                f"disease.severe: expected symptomatic >= severe >= critical >= fatal "
+                f"in age band {band}, got {symptomatic}, {severe}, {critical}, {fatal}"
+            )
+
+
+def _changed(group: Any, path: list[str], name: str, value: Any) -> Any:  # noqa: ANN401
+    known = [item.name for item in fields(group)]
+    if path[0] not in known:
+        near = difflib.get_close_matches(path[0], known)
+        raise UsageError(
+            f"{name}: expected a parameter, got {path[0]!r}",
+            advice=f"Did you mean {', '.join(near)}?"
+            if near
+            else f"Known are {', '.join(known)}.",
+        )
+    current = getattr(group, path[0])
+    if len(path) > 1:
+        if not is_dataclass(current):
+            raise UsageError(f"{name}: expected a parameter, got a value's part")
+        value = _changed(current, path[1:], name, value)
+    elif is_dataclass(current):
+        raise UsageError(f"{name}: expected the name of a parameter, got a group's")
+    else:
+        value = _fitted(get_type_hints(type(group))[path[0]], value, name)
+    return replace(group, **{path[0]: value})
+
+
+def _fitted(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any type
+    """Convert what a file or a person gave to a field's type."""
+    if get_origin(kind) in (Union, types.UnionType):
+        if value is None:
+            return None
+        kind = next(item for item in get_args(kind) if item is not type(None))
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{name}: expected a list, got {value!r}")
+        inner = get_args(kind)
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
+        if len(kinds) != len(value):
+            raise UsageError(f"{name}: expected {len(kinds)} values, got {len(value)}")
+        return tuple(
+            _fitted(one, item, f"{name}.{index}")
+            for index, (one, item) in enumerate(zip(kinds, value, strict=True))
+        )
+    if is_dataclass(kind):
+        return _made(kind, value, name)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise UsageError(f"{name}: expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _made(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any dataclass
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name}: expected a table, got {value!r}")
+    made = kind()
+    for key, item in value.items():
+        made = _changed(made, [key], f"{name}.{key}", item)
+    return made
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a field
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _table(item: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    return {name: _plain(value) for name, _, value in declarations(item)}

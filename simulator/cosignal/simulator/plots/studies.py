@@ -1,0 +1,299 @@
+"""Many runs: bands, responses, heat map, Pareto front, tornado."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.study import label
+from cosignal.simulator.plots import style
+
+if TYPE_CHECKING:
+    from cosignal.simulator.experiments.study import Point, Study
+
+#: Responses beside the curves, if nothing else is asked for.
+_RESPONSES: Final = ("infections", "deaths", "quarantine_days")
+#: More curves than that cannot be told apart.
+_MOST_CURVES: Final = 8
+
+
+def curves(study: "Study", series: str = "infections", axis: Axes | None = None) -> Any:  # noqa: ANN401 - figure, or the axes given
+    """Draw a daily series of each point: median, and a band for 95 % of the runs.
+
+    Days are means of a week, or weekends would hide everything else.
+
+    Args:
+        study: Whose runs.
+        series: Name of a daily series.
+        axis: To draw on; a figure of its own if None.
+    """
+    drawing, target = _target(axis, 6.5, 4.0)
+    chosen = _spread_out(len(study.points))
+    for place, colour in zip(chosen, style.ramp(len(chosen)), strict=True):
+        rows = study.series(series, place)
+        if not len(rows):
+            continue
+        days = np.arange(rows.shape[1])
+        low, middle, high = np.quantile(_weekly(rows), (0.025, 0.5, 0.975), axis=0)
+        target.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
+        target.plot(days, middle, color=colour, label=_short_label(study, place))
+    if len(study.points) > 1:
+        target.legend(fontsize=7, frameon=False, title=_title(study), title_fontsize=8)
+    style.titled(
+        target,
+        f"{style.readable(series)} a day, mean of 7 days: median and 95 % of runs",
+        "day",
+    )
+    style.counted(target)
+    return drawing or target
+
+
+def response(study: "Study", name: str, measure: str, axis: Axes | None = None) -> Any:  # noqa: ANN401 - figure, or the axes given
+    """Draw how a figure depends on a parameter: means with 95 % intervals."""
+    drawing, target = _target(axis, 4.5, 3.5)
+    places = [i for i, point in enumerate(study.points) if name in point]
+    if not places:
+        raise UsageError(
+            f"plot: expected a parameter of the study, got {name!r}",
+            advice=f"It has {', '.join(study.names)}.",
+        )
+    values = [study.points[place][name] for place in places]
+    found = [study.estimate(measure, place) for place in places]
+    x = values if _are_numbers(values) else list(range(len(values)))
+    means = np.array([item.mean for item in found])
+    ends = np.array([[i.mean - i.low, i.high - i.mean] for i in found]).T
+    target.errorbar(
+        x, means, yerr=ends, color=style.BLUE, marker="o", markersize=4, capsize=3
+    )
+    if x is not values:
+        target.set_xticks(list(x), [str(value) for value in values])
+    target.set_ylim(bottom=0)
+    style.counted(target)
+    style.titled(target, style.readable(measure), style.readable(name))
+    return drawing or target
+
+
+def overview(
+    study: "Study", name: str, measures: Sequence[str] = _RESPONSES
+) -> style.Drawing:
+    """Curves of all points, and responses of some figures."""
+    drawing, axes = style.panels(2, 2, width=5.0, height=3.4)
+    curves(study, axis=axes[0])
+    for measure, axis in zip(measures, axes[1:], strict=False):
+        response(study, name, measure, axis)
+    return drawing
+
+
+def heat_map(
+    study: "Study",
+    x: str,
+    y: str,
+    measure: str = "infections",
+    vs: "int | str | Point | None" = None,
+) -> style.Drawing:
+    """Draw a figure over two parameters; with `vs`, its change in percent.
+
+    Raises:
+        UsageError: The study does not have each pair of values once.
+    """
+    columns = sorted({point[x] for point in study.points if x in point})
+    rows = sorted({point[y] for point in study.points if y in point})
+    cells = np.full((len(rows), len(columns)), np.nan)
+    for place, point in enumerate(study.points):
+        if x in point and y in point:
+            mean = study.estimate(measure, place).mean
+            if vs is not None:
+                mean = 100 * (mean / study.estimate(measure, vs).mean - 1)
+            cells[rows.index(point[y]), columns.index(point[x])] = mean
+    if np.isnan(cells).all():
+        raise UsageError(f"plot: expected points with {x} and {y}, got none")
+    drawing, (axis,) = style.panels(
+        1, 1, width=2.2 + 0.8 * len(columns), height=1.6 + 0.6 * len(rows)
+    )
+    image = axis.imshow(cells, cmap="viridis", aspect="auto", origin="lower")
+    axis.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
+    axis.set_yticks(range(len(rows)), [f"{value:g}" for value in rows])
+    axis.grid(visible=False)
+    _write_cells(axis, cells, "%" if vs is not None else "")
+    drawing.colorbar(image, ax=axis).ax.tick_params(labelsize=8)
+    change = "change of " if vs is not None else ""
+    style.titled(
+        axis, f"{change}{style.readable(measure)}", style.readable(x), style.readable(y)
+    )
+    return drawing
+
+
+def pareto(
+    study: "Study",
+    vs: "int | str | Point" = 0,
+    *,
+    gained: str = "deaths",
+    spent: str = "quarantine_days",
+) -> style.Drawing:
+    """Draw what is averted against what it costs; points on the front are joined.
+
+    Args:
+        study: With a point to compare with.
+        vs: That point.
+        gained: Figure that falls.
+        spent: Figure that grows.
+    """
+    base = study.find(vs)
+    drawing, (axis,) = style.panels(1, 1, width=6.0, height=4.2)
+    places = [place for place in range(len(study.points)) if place != base]
+    cost = [study.difference(spent, place, base) for place in places]
+    gain = [study.difference(gained, base, place) for place in places]
+    x = np.array([item.mean for item in cost])
+    y = np.array([item.mean for item in gain])
+    front = _front(x, y)
+    axis.errorbar(
+        x,
+        y,
+        xerr=[[i.mean - i.low for i in cost], [i.high - i.mean for i in cost]],
+        yerr=[[i.mean - i.low for i in gain], [i.high - i.mean for i in gain]],
+        fmt="o",
+        color=style.GREY,
+        ecolor="#c8c8c8",
+        markersize=5,
+    )
+    axis.plot(x[front], y[front], "o-", color=style.RED, label="front")
+    for place, left, up in zip(places, x, y, strict=True):
+        axis.annotate(
+            _short_label(study, place),
+            (left, up),
+            xytext=(6, -11),
+            textcoords="offset points",
+            fontsize=7,
+        )
+    axis.margins(0.12)
+    axis.legend(fontsize=8, frameon=False, loc="upper left")
+    style.counted(axis)
+    style.counted(axis, "x")
+    style.titled(
+        axis,
+        f"{style.readable(gained)} averted, {style.readable(spent)} added; "
+        f"vs {label(study.points[base])}",
+        f"{style.readable(spent)} added",
+        f"{style.readable(gained)} averted",
+    )
+    return drawing
+
+
+def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
+    """Draw how far each parameter moves a figure; the widest stands on top.
+
+    Args:
+        study: Of `sensitivity`: the base first, then low and high of each parameter.
+        measure: Which figure.
+    """
+    bars = []
+    for name in study.names:
+        places = [i for i, point in enumerate(study.points) if list(point) == [name]]
+        moves = [
+            (study.points[i][name], study.difference(measure, i, 0)) for i in places
+        ]
+        bars.append((name, moves))
+    if len(study.points[0]) or not bars:
+        raise UsageError(
+            "plot: expected a study whose first point is the base",
+            advice="Make it with sensitivity(base, {name: (low, high)}).",
+        )
+    bars.sort(key=lambda bar: max(abs(move.mean) for _, move in bar[1]))
+    drawing, (axis,) = style.panels(1, 1, width=7.0, height=1.2 + 0.5 * len(bars))
+    for place, (_, moves) in enumerate(bars):
+        for (value, move), colour, shift in zip(
+            moves, (style.SKY, style.ORANGE), (-0.18, 0.18), strict=False
+        ):
+            level = place + shift
+            axis.barh(level, move.mean, color=colour, height=0.36)
+            axis.plot((move.low, move.high), (level, level), color="black", linewidth=1)
+            right = move.mean >= 0
+            axis.annotate(
+                f"{value:g}" if isinstance(value, int | float) else str(value),
+                (max(move.high, 0) if right else min(move.low, 0), level),
+                xytext=(4 if right else -4, 0),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+                fontsize=7,
+            )
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_yticks(range(len(bars)), [style.readable(name) for name, _ in bars])
+    axis.margins(x=0.12)
+    axis.grid(visible=False)
+    style.counted(axis, "x")
+    mean = study.estimate(measure, 0).mean
+    style.titled(
+        axis,
+        f"change of {style.readable(measure)} from {style.short(mean)}; "
+        "line: 95 % interval",
+    )
+    return drawing
+
+
+def _weekly(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shape (runs, days). Mean of seven days around each; fewer at both ends."""
+    sums = np.cumsum(np.pad(rows, ((0, 0), (1, 0))), axis=1)
+    days = rows.shape[1]
+    first = np.maximum(np.arange(days) - 3, 0)
+    last = np.minimum(np.arange(days) + 4, days)
+    found: npt.NDArray[np.float64] = (sums[:, last] - sums[:, first]) / (last - first)
+    return found
+
+
+def _front(x: Any, y: Any) -> list[int]:  # noqa: ANN401 - arrays
+    """Points that no other beats in both, by growing cost."""
+    best, found = -np.inf, []
+    for place in np.lexsort((-y, x)):
+        if y[place] > best:
+            best = y[place]
+            found.append(int(place))
+    return found
+
+
+def _write_cells(axis: Axes, cells: Any, unit: str) -> None:  # noqa: ANN401 - array
+    middle = (np.nanmin(cells) + np.nanmax(cells)) / 2
+    for (row, column), value in np.ndenumerate(cells):
+        text = f"{value:+.0f} {unit}" if unit else style.short(value)
+        axis.annotate(
+            text,
+            (column, row),
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if value < middle else "black",
+        )
+
+
+def _target(axis: Axes | None, width: float, height: float) -> tuple[Any, Axes]:
+    if axis is not None:
+        return None, axis
+    drawing, (own,) = style.panels(1, 1, width=width, height=height)
+    return drawing, own
+
+
+def _spread_out(number: int) -> list[int]:
+    if number <= _MOST_CURVES:
+        return list(range(number))
+    return sorted({round(i) for i in np.linspace(0, number - 1, _MOST_CURVES)})
+
+
+def _short_label(study: "Study", place: int) -> str:
+    point = study.points[place]
+    if len(study.names) == 1 and point:
+        return str(next(iter(point.values())))
+    return (
+        ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in point.items())
+        or "base"
+    )
+
+
+def _title(study: "Study") -> str | None:
+    return style.readable(study.names[0]) if len(study.names) == 1 else None
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)

@@ -1,0 +1,10 @@
+"""Who is there: people, households, places, regions.
+
+======================================= ================================================
+the arrays that everything else reads   `people`
+small bundled tables, with sources      `tables`
+a population made of them               `synthetic`, `households`, `ages`, `places`
+contacts in the community               `stubs`
+the user's own people and networks      `own`, `columns`, `network`
+======================================= ================================================
+"""

@@ -1,0 +1,268 @@
+"""Tables of a user's own: read from CSV, Parquet or a data frame, checked by column.
+
+What this module guarantees:
+
+* CSV and mappings of columns need nothing but this package; Parquet needs pyarrow, and
+  says so where it is missing.
+* What is wrong is named by table, row and column, with what was expected. The first
+  wrong row is named; nothing is guessed, nothing left out.
+"""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cosignal.protocol.errors import UsageError
+
+Texts = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+#: int64 or texts.
+Names = npt.NDArray[Any]
+
+_FRAMES: Final = "Install it with: pip install 'cosignal[frames]'"
+#: How frames write what is missing.
+_MISSING: Final = ("None", "nan", "NaT", "<NA>")
+#: The first row below a header.
+_SECOND_LINE: Final = 2
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one length.
+
+    Attributes:
+        name: For messages: a file's name, or "people".
+        columns: By name.
+        row: What a row is called: "line" in a text file, else "row".
+        first: Number of the first row.
+    """
+
+    name: str
+    columns: dict[str, npt.NDArray[Any]]
+    row: str = "row"
+    first: int = 1
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+        return column in self.columns
+
+    def at(self, index: int) -> str:
+        """Name a row in a message."""
+        return f"{self.name}, {self.row} {index + self.first}"
+
+    def need(self, *columns: str) -> None:
+        """Refuse the table if one of some columns is missing.
+
+        Raises:
+            UsageError: It names the column and those that there are.
+        """
+        for column in columns:
+            if column not in self.columns:
+                raise UsageError(
+                    f"{self.name}: expected a column {column!r}, "
+                    f"got {', '.join(self.columns) or 'none'}",
+                    advice=f"Add or rename it; needed are {', '.join(columns)}.",
+                )
+        if not len(self.columns[columns[0]]):
+            raise UsageError(f"{self.name}: expected a row at least, got none")
+
+    def ids(self, column: str) -> Names:
+        """Names of things, one in each row: whole numbers, or texts.
+
+        Args:
+            column: Its name.
+
+        Raises:
+            UsageError: A value is missing.
+        """
+        whole = _whole(self.columns[column])
+        if whole is not None:
+            return whole
+        texts = _texts(self.columns[column])
+        first_where(
+            texts == "",
+            lambda index: UsageError(
+                f"{self.at(index)}: expected {column!r}, got nothing",
+                advice="Fill the gap or leave the row out.",
+            ),
+        )
+        return texts
+
+    def texts(self, column: str) -> Texts:
+        """Values as texts; "" where there is none."""
+        return _texts(self.columns[column])
+
+    def numbers(self, column: str, low: float, high: float, *, whole: bool) -> Floats:
+        """Numbers in a range.
+
+        Args:
+            column: Its name.
+            low: Least.
+            high: Greatest.
+            whole: Whether they must be whole.
+
+        Raises:
+            UsageError: A value is missing, no number, or out of range.
+        """
+        values = _numbers(self.columns[column])
+        with np.errstate(invalid="ignore"):
+            bad = ~((values >= low) & (values <= high))
+        if whole:
+            bad |= values != np.floor(values)
+        kind = "a whole number" if whole else "a number"
+        first_where(
+            bad,
+            lambda index: UsageError(
+                f"{self.at(index)}: expected {column!r} as {kind} from {low:g} to "
+                f"{high:g}, got {self.texts(column)[index] or 'nothing'}",
+                advice="Correct the value, or leave the row out.",
+            ),
+        )
+        return values
+
+
+def table(source: Any, name: str) -> Table:  # noqa: ANN401 - frames of any library
+    """Take a table out of whatever holds it.
+
+    Args:
+        source: A `Table`; a path of a `.csv` or `.parquet` file; a data frame or an
+            Arrow table; a mapping of columns.
+        name: For messages.
+
+    Raises:
+        UsageError: It is none of these, or the columns are not of one length.
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
+    names = getattr(source, "column_names", None) or getattr(source, "columns", None)
+    if names is None and hasattr(source, "keys"):
+        names = source.keys()
+    if names is None or callable(names):
+        raise UsageError(
+            f"{name}: expected a data frame, a mapping of columns or a path, "
+            f"got {type(source).__name__}"
+        )
+    columns = {str(key): np.asarray(source[key]) for key in names}
+    lengths = {key: len(values) for key, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise UsageError(f"{name}: expected columns of one length, got {lengths}")
+    return Table(name, columns)
+
+
+def read_csv(path: Path) -> Table:
+    """Read a text file of columns, with names in the first line.
+
+    Raises:
+        UsageError: There is no such file, or a line has too few or too many values.
+    """
+    with _opened(path) as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    names = [name.strip() for name in header]
+    for index, row in enumerate(rows):
+        if len(row) != len(names):
+            raise UsageError(
+                f"{path.name}, line {index + _SECOND_LINE}: expected {len(names)} "
+                f"values, got {len(row)}"
+            )
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    arrays = (np.array(column, np.str_) for column in columns)
+    by_name = dict(zip(names, arrays, strict=True))
+    return Table(path.name, by_name, row="line", first=_SECOND_LINE)
+
+
+def read_parquet(path: Path) -> Table:
+    """Read a Parquet file.
+
+    Raises:
+        UsageError: There is no such file, or pyarrow is not installed.
+    """
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError(
+            f"{path.name}: expected pyarrow to read Parquet, got none", advice=_FRAMES
+        ) from error
+    with _opened(path):
+        found = parquet.read_table(path)
+    return Table(path.name, table(found, path.name).columns)
+
+
+def _opened(path: Path) -> Any:  # noqa: ANN401 - a text file
+    try:
+        return path.open(encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: expected a file, got {error.strerror or error}"
+        ) from error
+
+
+def _whole(values: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
+    """Whole numbers, if all are, and none is written in another way, as 007 is."""
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    if values.dtype.kind == "U":
+        try:
+            found = values.astype(np.int64)
+        except (ValueError, OverflowError):
+            return None
+        return found if (found.astype(values.dtype) == values).all() else None
+    return None
+
+
+def alike(one: Names, other: Names) -> tuple[Names, Names]:
+    """Make numbers texts where only one of two columns has numbers."""
+    if one.dtype.kind == other.dtype.kind:
+        return one, other
+    return one.astype(np.str_), other.astype(np.str_)
+
+
+def _texts(values: npt.NDArray[Any]) -> Texts:
+    if values.dtype.kind in "iu":
+        return values.astype(np.str_)
+    if values.dtype.kind == "U":
+        return np.char.strip(values)
+    return np.array([_text(value) for value in values.tolist()], np.str_)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever a frame holds
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    return "" if not isinstance(value, str) and text in _MISSING else text
+
+
+def _numbers(values: npt.NDArray[Any]) -> Floats:
+    if values.dtype.kind in "iufb":
+        return values.astype(np.float64)
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        return np.array([_number(value) for value in values.tolist()])
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - whatever a frame holds
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def first_where(
+    found: npt.NDArray[np.bool_], complain: Callable[[int], UsageError]
+) -> None:
+    """Raise what a function makes of the first row in question, if there is one."""
+    if found.any():
+        raise complain(int(np.argmax(found)))
+
+
+def one_of(names: Sequence[str]) -> str:
+    """List what may stand somewhere."""
+    return " or ".join(repr(name) for name in names)

@@ -1,0 +1,54 @@
+"""Counts of each day, in all and by age.
+
+What this module guarantees:
+
+* A series is there from the first count on, zeros before; all have the run's length.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: Decades of age; the last one begins at 80.
+AGE_BANDS: Final = 9
+
+
+class Recorder:
+    """Daily series by name."""
+
+    def __init__(self, days: int, ages: npt.NDArray[np.uint8]) -> None:
+        """Record a run.
+
+        Args:
+            days: Its length.
+            ages: Shape (n,), years.
+        """
+        self._days = days
+        self._bands = np.minimum(ages // 10, AGE_BANDS - 1)
+        self.by_age: dict[str, npt.NDArray[np.float64]] = {}
+
+    def count(self, name: str, day: int, ids: npt.NDArray[np.integer]) -> None:
+        """Count people.
+
+        Args:
+            name: Of the series.
+            day: Of the run.
+            ids: Who; one may stand twice.
+        """
+        row = np.bincount(self._bands[ids], minlength=AGE_BANDS)
+        self._series(name)[day] += row
+
+    def add(self, name: str, day: int, amount: float) -> None:
+        """Count something that belongs to no age; it stands in the first column."""
+        self._series(name)[day, 0] += amount
+
+    def series(self, name: str) -> npt.NDArray[np.float64]:
+        """Shape (days,). All ages together; zeros if nothing was counted."""
+        found: npt.NDArray[np.float64] = self._series(name).sum(axis=1)
+        return found
+
+    def _series(self, name: str) -> npt.NDArray[np.float64]:
+        if name not in self.by_age:
+            self.by_age[name] = np.zeros((self._days, AGE_BANDS))
+        return self.by_age[name]

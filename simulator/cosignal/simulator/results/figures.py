@@ -1,0 +1,78 @@
+"""The figures of a run that people ask for, by name."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cosignal.simulator.results import attribution
+from cosignal.simulator.results.reproduction import growth_rate
+from cosignal.simulator.results.trees import first_reproduction
+
+if TYPE_CHECKING:
+    from cosignal.simulator.results.outcome import Results
+
+
+def figures(results: "Results") -> dict[str, float]:
+    """Put them together; NaN where there is nothing to divide by.
+
+    Args:
+        results: Of a run.
+    """
+    infections = results.series("infections")
+    people = results.agents
+    found = {
+        "infections": float(infections.sum()),
+        "attack_rate": float(np.unique(results.infections.person).size) / people,
+        "peak_infections": float(infections.max(initial=0.0)),
+        "peak_day": float(np.argmax(infections)) if len(infections) else float("nan"),
+    }
+    return found | _burden(results) | _spread(results) | _alerts(results)
+
+
+def _burden(results: "Results") -> dict[str, float]:
+    return {
+        "cases": _total(results, "cases"),
+        "tests": _total(results, "tests"),
+        "deaths": _total(results, "deaths"),
+        "hospital_peak": float(results.series("hospital").max(initial=0.0)),
+        "icu_peak": float(results.series("icu").max(initial=0.0)),
+        "isolation_days": _total(results, "in_isolation"),
+        "quarantine_days": _total(results, "in_quarantine"),
+        "quarantine_days_uninfected": _total(results, "in_quarantine")
+        - _total(results, "in_quarantine_infected"),
+    }
+
+
+def _spread(results: "Results") -> dict[str, float]:
+    disease = results.parameters.disease
+    first = round(disease.generation_mean)
+    # Most of what somebody causes is caused within two standard deviations.
+    reach = round(disease.generation_mean + 2 * disease.generation_sd)
+    infections = results.series("infections")
+    times = results.generation_times()
+    shares = attribution.by_layer(results.infections)
+    phases = attribution.by_phase(results.infections)
+    return {
+        "r": first_reproduction(
+            results.tree(), results.infections.day, results.agents, results.days - reach
+        ),
+        "growth_rate": growth_rate(infections, results.agents, first),
+        "generation_time": float(times.mean()) if len(times) else float("nan"),
+        **{f"share_{name}": share for name, share in (shares | phases).items()},
+    }
+
+
+def _alerts(results: "Results") -> dict[str, float]:
+    alerts, false = _total(results, "alerts"), _total(results, "false_alerts")
+    share = false / alerts if alerts else float("nan")
+    return {
+        "uploads": _total(results, "uploads"),
+        "alerts": alerts,
+        "alerts_acted": _total(results, "alerts_acted"),
+        "false_alert_share": share,
+        "ppv": 1 - share,
+    }
+
+
+def _total(results: "Results", name: str) -> float:
+    return float(results.series(name).sum())

@@ -1,0 +1,153 @@
+"""All that comes out of a run.
+
+What this module guarantees:
+
+* Whatever follows from series and infections is computed when asked for; a result holds
+  nothing of the run itself, and can be sent elsewhere.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.disease.tables import infectiousness
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.recorder import Recorder
+from cosignal.simulator.results import attribution, frames, reproduction
+from cosignal.simulator.results.figures import figures
+from cosignal.simulator.results.infections import InfectionTable
+from cosignal.simulator.results.trees import Tree, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pandas import DataFrame
+
+    from cosignal.simulator.plots.style import Drawing
+
+Series = npt.NDArray[np.float64]
+
+
+class Results:
+    """Series, infections, and what follows from them.
+
+    Attributes:
+        parameters: Of the run; with its people and interventions they give it again.
+        days: How many days have been run.
+        agents: How many people there are.
+        by_age: Shape (parameters.days, 9) each: daily counts by name and decade of age.
+        infections: All of them.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        days: int,
+        agents: int,
+        record: Recorder,
+        infections: InfectionTable,
+    ) -> None:
+        """Keep what came out."""
+        self.parameters = parameters
+        self.days = days
+        self.agents = agents
+        self.by_age: Mapping[str, Series] = {
+            name: rows.copy() for name, rows in record.by_age.items()
+        }
+        self.infections = infections
+
+    def series(self, name: str) -> Series:
+        """Shape (days,). Counts of each day; zeros if nothing was counted."""
+        if name not in self.by_age:
+            return np.zeros(self.days)
+        total: Series = self.by_age[name][: self.days].sum(axis=1)
+        return total
+
+    def summary(self) -> dict[str, float]:
+        """Figures people ask for, by name; NaN where there is nothing to say.
+
+        `r` is the mean number infected by early cases; `attack_rate` counts people,
+        `infections` counts infections, of which somebody may have several; `ppv` is the
+        share of alerts to people who are infected.
+        """
+        return figures(self)
+
+    def tree(self) -> Tree:
+        """Who infected whom."""
+        return self._tree
+
+    def r_t(self, method: str = "instantaneous", window: int = 7) -> Series:
+        """Reproduction number by day.
+
+        Args:
+            method: `instantaneous` (Cori) or `cohort` (those infected on the day).
+            window: Days taken together, for the instantaneous one.
+
+        Returns:
+            Shape (days,). NaN where there is nothing to say.
+
+        Raises:
+            UsageError: There is no such method.
+        """
+        if method == "cohort":
+            return reproduction.cohort(self.infections, self._tree, self.days)
+        if method != "instantaneous":
+            raise UsageError(
+                f"method: expected instantaneous or cohort, got {method!r}"
+            )
+        outside = np.bincount(
+            self.infections.day[self.infections.infector < 0], minlength=self.days
+        ).astype(np.float64)
+        local = self.series("infections") - outside
+        profile = infectiousness(self.parameters.disease)
+        return reproduction.instantaneous(local, outside, profile, window)
+
+    def generation_times(self) -> npt.NDArray[np.int16]:
+        """Days from infection to infection, of all infections between people."""
+        since = self.infections.since
+        return since[since >= 0]
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Share of infections by `layer`, and by `phase` of the infector."""
+        return {
+            "layer": attribution.by_layer(self.infections),
+            "phase": attribution.by_phase(self.infections),
+        }
+
+    def to_frame(self) -> "DataFrame":
+        """One row a day, one column for each daily count.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        return frames.frame(frames.daily(self))
+
+    def to_parquet(self, path: "str | Path") -> None:
+        """Write the daily counts, with scenario, seed and version; see `saved.save`.
+
+        Raises:
+            UsageError: The name does not end in .parquet, or pyarrow is not installed.
+        """
+        from cosignal.simulator.saved import save  # noqa: PLC0415 - knows us
+
+        if not str(path).endswith(".parquet"):
+            raise UsageError(f"path: expected a name that ends in .parquet, got {path}")
+        save(self, path)
+
+    def plot(self) -> "Drawing":
+        """Draw the run on one page.
+
+        Raises:
+            UsageError: matplotlib is not installed.
+        """
+        from cosignal.simulator.plots import plot_results  # noqa: PLC0415 - an extra
+
+        return plot_results(self)
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return tree(self.infections)

@@ -1,0 +1,196 @@
+"""Results in files: with scenario, seed and version, to be run again bit for bit.
+
+What this module guarantees:
+
+* A JSON or Parquet file, and a folder's `result.json`, say all that decided a run; the
+  digest covers every count of every day and age, and every infection.
+* `run_again` gives the same digest, or says that it does not.
+* A file is written whole or not at all.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.results import Results, frames
+from cosignal.simulator.version import VERSION
+
+FORMAT: Final = "cosignal-sim/result/1"
+_NAME: Final = "result.json"
+_KINDS: Final = "a name that ends in .json or .parquet, or a folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a file says of a run.
+
+    Attributes:
+        parameters: All of them, seed included.
+        version: Of Cosignal that ran it.
+        digest: SHA-256 of all counts and infections.
+        summary: Figures by name.
+        series: Daily counts by name.
+        r_t: Reproduction number by day of infection, NaN where unknown.
+        own: Names of the user's own interventions or people; with these a run cannot be
+            repeated from its file.
+    """
+
+    parameters: Parameters
+    version: str
+    digest: str
+    summary: Mapping[str, float]
+    series: Mapping[str, list[float]]
+    r_t: Sequence[float]
+    own: tuple[str, ...]
+
+
+def digest(results: Results) -> str:
+    """Name what came out: every count by day and age, and every infection."""
+    found = hashlib.sha256()
+    for name, rows in sorted(results.by_age.items()):
+        found.update(f"{name}\n".encode())
+        found.update(np.ascontiguousarray(rows, "<f8").tobytes())
+    for name, column in results.infections._asdict().items():
+        found.update(f"{name}\n".encode())
+        found.update(np.ascontiguousarray(column, "<i8").tobytes())
+    return found.hexdigest()
+
+
+def save(results: Results, path: str | Path, *, own: tuple[str, ...] = ()) -> None:
+    """Write a result.
+
+    Args:
+        results: Of a run.
+        path: A name that ends in .json or .parquet, or else a folder, which gets
+            `result.json`, `daily.csv` and `infections.csv`.
+        own: Names of the user's own interventions or people, if there are any.
+
+    Raises:
+        UsageError: The name has another ending, or pyarrow is needed and missing.
+    """
+    target = require_name(path)
+    about = _about(results, own)
+    if target.suffix == ".json":
+        _write(target, _encoded(about))
+    elif target.suffix == ".parquet":
+        frames.write_parquet(results, target, _encoded(about))
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+        _write(target / _NAME, _encoded(about))
+        _write(target / "daily.csv", frames.csv(frames.daily(results)))
+        _write(target / "infections.csv", frames.csv(results.infections._asdict()))
+
+
+def require_name(path: str | Path) -> Path:
+    """Refuse a name that `save` could not write to, before a run takes its time.
+
+    Raises:
+        UsageError: It has another ending, or its folder does not exist.
+    """
+    target = Path(path)
+    if target.suffix in ("", ".json", ".parquet") or target.is_dir():
+        if target.parent.is_dir():
+            return target
+        raise UsageError(f"--out: expected a folder {target.parent}, got none")
+    raise UsageError(f"--out: expected {_KINDS}, got {target.name}")
+
+
+def load(path: str | Path) -> Saved:
+    """Read a result.
+
+    Args:
+        path: As `save` wrote it.
+
+    Raises:
+        UsageError: It cannot be read, or is no result.
+    """
+    target = Path(path)
+    if target.is_dir():
+        target /= _NAME
+    try:
+        if target.suffix == ".parquet":
+            data = frames.read_about(target)
+        else:
+            data = target.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{path}: expected a result, got {error.strerror or error}"
+        ) from error
+    return _parsed(data, str(path))
+
+
+def run_again(saved: Saved) -> Results:
+    """Run what a file says, on one thread.
+
+    Raises:
+        UsageError: The run had interventions or people that no file holds.
+    """
+    from cosignal.simulator.simulation import Sim  # noqa: PLC0415 - compiles
+
+    if saved.own:
+        raise UsageError(
+            f"result: expected no interventions but built-in ones, "
+            f"got {', '.join(saved.own)}",
+            advice="Run it again with the program that made it, and compare digests.",
+        )
+    return Sim(parameters=saved.parameters).run()
+
+
+def _about(results: Results, own: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "seed": results.parameters.seed,
+        "scenario": results.parameters.as_values(),
+        "own": list(own),
+        "digest": digest(results),
+        "summary": dict(results.summary()),
+        "r_t": results.r_t().tolist(),
+        "series": {
+            name: column.tolist() for name, column in frames.daily(results).items()
+        },
+    }
+
+
+def _parsed(data: bytes, place: str) -> Saved:
+    try:
+        value = json.loads(data)
+        kind = value["format"]
+        if kind != FORMAT:
+            raise UsageError(f"{place}: expected {FORMAT}, got {kind!r}")
+        return Saved(
+            parameters=Parameters.from_values(value["scenario"]),
+            version=str(value["version"]),
+            digest=str(value["digest"]),
+            summary=dict(value["summary"]),
+            series=dict(value["series"]),
+            r_t=list(value["r_t"]),
+            own=tuple(value["own"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{place}: expected a result of cosignal-sim run, got something else",
+            advice="Give the file or folder that --out named.",
+        ) from error
+
+
+def _encoded(about: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(about)}\n".encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside, then rename: a crash leaves the old file or the new one."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,138 @@
+"""How contacts infect, and what tests, isolation and tracing do to R."""
+
+from typing import Final
+
+from cosignal.simulator.experiments.statistics import Estimate
+from cosignal.simulator.experiments.study import Study
+from cosignal.simulator.studies.durations import measured
+from cosignal.simulator.studies.presets import (
+    Claim,
+    Measure,
+    Preset,
+    reduction,
+    scaled,
+    total_ratio,
+)
+
+
+def _household_infections(study: Study) -> Estimate:
+    return scaled(study.estimate("share_household", 0), 100)
+
+
+def _of_contacts(name: str) -> Measure:
+    def measure(study: Study) -> Estimate:
+        return measured(study.setting.parameters, name)
+
+    return measure
+
+
+CONTACTS: Final = Preset(
+    name="P9",
+    title="Contacts of the NHS COVID-19 app: how long, and which infect",
+    source="Ferretti et al. 2023, Nature 626, 145",
+    values={
+        "population.place": "UK",
+        "population.agents": 20_000,
+        "days": 30,
+        "disease.r0": 2.5,
+        "disease.seeds": 100,
+    },
+    points=({},),
+    claims=(
+        Claim(
+            "infections within households",
+            "%",
+            _household_infections,
+            35.0,
+            45.0,
+            "40",
+        ),
+        Claim(
+            "contacts within households",
+            "%",
+            _of_contacts("household_contacts"),
+            5.0,
+            7.0,
+            "6",
+        ),
+        Claim(
+            "median time of a contact outside households",
+            "h",
+            _of_contacts("contact_hours"),
+            0.4,
+            1.6,
+            "0.7 (quartiles 0.4 to 1.6)",
+        ),
+        Claim(
+            "median time of a contact that infects",
+            "h",
+            _of_contacts("infecting_hours"),
+            1.4,
+            28.0,
+            "6 (quartiles 1.4 to 28)",
+        ),
+    ),
+    replicates=6,
+)
+
+_NOTHING: Final = {
+    "testing.symptomatic": 0.0,
+    "isolation.on_symptoms": 0.0,
+    "isolation.household": 0.0,
+}
+_ALONE: Final = {
+    "testing.symptomatic": 0.0,
+    "isolation.on_symptoms": 0.65,
+    "isolation.household": 0.0,
+}
+_TESTED: Final = {
+    "testing.symptomatic": 0.9,
+    "isolation.on_symptoms": 0.65,
+    "isolation.household": 0.9,
+    "tracing.capacity": 1.0,
+    "tracing.compliance": 0.9,
+    "app.adoption": 0.53,
+    "app.consent": 0.9,
+    "app.compliance": 0.9,
+}
+
+STRATEGIES: Final = Preset(
+    name="P16",
+    title="UK: what isolation, testing and tracing do to R",
+    source="Kucharski et al. 2020, Lancet Infectious Diseases 20, 1151",
+    values={
+        "population.place": "UK",
+        "population.agents": 50_000,
+        "days": 40,
+        "disease.r0": 2.6,
+        "disease.seeds": 250,
+        "testing.background": 0.0,
+    },
+    points=(_NOTHING, _ALONE, _TESTED),
+    claims=(
+        Claim(
+            "lower R, self-isolation alone",
+            "%",
+            reduction("r", 1, 0),
+            2.0,
+            30.0,
+            "2 to 30",
+        ),
+        Claim(
+            "lower R, isolation, tests, households, tracing, app",
+            "%",
+            reduction("r", 2, 0),
+            50.0,
+            65.0,
+            "50 to 65",
+        ),
+        Claim(
+            "new quarantines for each positive test",
+            "",
+            total_ratio("quarantines", "cases", 2),
+            14.0,
+            39.0,
+            "14 to 39",
+        ),
+    ),
+)

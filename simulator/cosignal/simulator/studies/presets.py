@@ -1,0 +1,218 @@
+"""A published study, done again: scenario, measures, and what was published.
+
+What this module guarantees:
+
+* Ours stands beside the published interval, whatever comes out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.pool import Workers
+from cosignal.simulator.experiments.statistics import Estimate
+from cosignal.simulator.experiments.study import Point, Study, ratio
+from cosignal.simulator.experiments.sweeps import sweep
+from cosignal.simulator.parameters.tree import Parameters
+
+Measure = Callable[[Study], Estimate]
+
+INSIDE: Final = "inside"
+OVERLAP: Final = "overlaps"
+OUTSIDE: Final = "outside"
+OPEN: Final = "no number"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One published number, and how ours is measured.
+
+    Attributes:
+        words: What it is.
+        unit: Of both numbers.
+        measure: Ours, out of the finished runs.
+        low: Lower end of the published interval; None where no number was published.
+        high: Upper end.
+        published: As it stands in the paper.
+    """
+
+    words: str
+    unit: str
+    measure: Measure
+    low: float | None
+    high: float | None
+    published: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A claim, and ours.
+
+    Attributes:
+        claim: What was published.
+        ours: Mean over seeds with its 95 % interval.
+        verdict: `inside` if our mean is within the published interval, `overlaps` if
+            only our interval reaches into it, `outside`, or `no number`.
+    """
+
+    claim: Claim
+    ours: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A study that can be done again.
+
+    Attributes:
+        name: As in the list of published results.
+        title: What it asks.
+        source: Who published it, and where.
+        values: The scenario: what differs from the defaults, by dotted names.
+        points: What each point changes.
+        claims: What was published.
+        replicates: Seeds, unless others are asked for.
+    """
+
+    name: str
+    title: str
+    source: str
+    values: Mapping[str, Any]
+    points: Sequence[Point]
+    claims: Sequence[Claim]
+    replicates: int = field(default=12)
+
+    def run(
+        self,
+        *,
+        agents: int | None = None,
+        replicates: int | None = None,
+        workers: Workers = "auto",
+        folder: str | Path | None = None,
+        progress: bool = True,
+    ) -> list[Row]:
+        """Do the study.
+
+        Args:
+            agents: People; the preset's own number if None. First infections, and those
+                from outside, are in proportion.
+            replicates: Seeds; the preset's own number if None.
+            workers: As for `sweep`.
+            folder: As for `sweep`.
+            progress: As for `sweep`.
+
+        Returns:
+            One row for each claim.
+        """
+        study = sweep(
+            Parameters().with_values(self.scenario(agents)),
+            self.points,
+            replicates=replicates or self.replicates,
+            workers=workers,
+            folder=folder,
+            progress=progress,
+        )
+        found = [(claim, claim.measure(study)) for claim in self.claims]
+        return [Row(claim, ours, _verdict(claim, ours)) for claim, ours in found]
+
+    def scenario(self, agents: int | None = None) -> dict[str, Any]:
+        """The scenario's values, for another number of people if one is given."""
+        values = dict(self.values)
+        if agents is not None:
+            scale = agents / values["population.agents"]
+            values["population.agents"] = agents
+            for name, least in (("disease.seeds", 1), ("disease.imports", 0.0)):
+                if name in values:
+                    kind = type(values[name])
+                    values[name] = max(kind(least), kind(values[name] * scale))
+        return values
+
+
+def total_ratio(above: str, below: str, point: "int | Point") -> Measure:
+    """Measure how much of one daily series comes on one of another."""
+
+    def measure(study: Study) -> Estimate:
+        return ratio(study.sums(above, point), study.sums(below, point))
+
+    return measure
+
+
+def figure(name: str, point: "int | Point") -> Measure:
+    """Measure a figure of a run's summary."""
+    return lambda study: study.estimate(name, point)
+
+
+def reduction(
+    name: str, point: "int | Point", vs: "int | Point", scale: float = 100.0
+) -> Measure:
+    """Measure by how many percent a figure is lower than at another point."""
+
+    def measure(study: Study) -> Estimate:
+        return scaled(study.reduction(name, point, vs), scale)
+
+    return measure
+
+
+def scaled(item: Estimate, factor: float) -> Estimate:
+    """An estimate in another unit."""
+    ends = sorted((item.low * factor, item.high * factor))
+    return Estimate(item.mean * factor, ends[0], ends[1], item.runs)
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    """Ours beside the published ones, columns aligned."""
+    cells = [("", "ours, 95 % interval", "published", "")]
+    cells += [
+        (
+            f"{row.claim.words}{f', {row.claim.unit}' if row.claim.unit else ''}",
+            str(row.ours),
+            row.claim.published,
+            row.verdict,
+        )
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def as_values(row: Row) -> dict[str, Any]:
+    """A row for programs."""
+    return {
+        "what": row.claim.words,
+        "unit": row.claim.unit,
+        "ours": row.ours.mean,
+        "ours_low": row.ours.low,
+        "ours_high": row.ours.high,
+        "runs": row.ours.runs,
+        "published": row.claim.published,
+        "published_low": row.claim.low,
+        "published_high": row.claim.high,
+        "verdict": row.verdict,
+    }
+
+
+def _verdict(claim: Claim, ours: Estimate) -> str:
+    if claim.low is None or claim.high is None:
+        return OPEN
+    if claim.low <= ours.mean <= claim.high:
+        return INSIDE
+    reaches = ours.low <= claim.high and claim.low <= ours.high
+    return OVERLAP if reaches else OUTSIDE
+
+
+def require(presets: Sequence[Preset], name: str) -> Preset:
+    """Find a preset by name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for preset in presets:
+        if preset.name.lower() == name.lower():
+            return preset
+    known = ", ".join(preset.name for preset in presets)
+    raise UsageError(f"study: expected one of {known}, got {name!r}")

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+
+from cosignal.simulator.interventions import (
+    App,
+    LayerClosure,
+    ManualTracing,
+    defaults,
+)
+from cosignal.simulator.interventions.app.cascade import (
+    cascade,
+    days_to_isolation,
+    days_to_quarantine,
+    quarantine_days,
+)
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.simulation import Sim
+
+
+def test_a_cascade_sums_up_what_a_run_recorded() -> None:
+    record = {
+        "cases": [10, 20],
+        "codes": [6, 9],
+        "uploads": [3, 7],
+        "keys": [21, 49],
+        "alerts": [0, 40],
+        "false_alerts": [0, 30],
+        "alerts_acted": [0, 22],
+        "alerted_positive": [0, 4],
+    }
+    found = cascade(lambda name: np.array(record[name], float))
+
+    assert (found.cases, found.codes, found.uploads, found.keys) == (30, 15, 10, 70)
+    assert (found.alerts, found.true_alerts, found.acted) == (40, 10, 22)
+    assert found.alerts_per_upload == 4
+    assert found.ppv == 0.25
+    assert found.secondary_attack_rate == 0.1
+
+
+def test_a_share_of_nothing_is_not_a_number() -> None:
+    found = cascade(lambda _: np.zeros(3))
+
+    assert math.isnan(found.ppv)
+    assert math.isnan(days_to_quarantine(lambda _: np.zeros(3)))
+
+
+def test_a_run_fits_together() -> None:
+    sim = Sim(
+        "FR", agents=10_000, days=60, app__adoption=0.6, disease__seeds=200, r0=3.0
+    )
+    results = sim.run()
+    found = cascade(results.series)
+    infected, others = quarantine_days(results.series)
+
+    assert found.cases >= found.codes >= found.uploads > 50
+    assert found.alerts > found.acted > 100
+    assert found.alerts >= found.true_alerts > found.alerted_cases > 0
+    assert 0 < infected < others
+    assert 1 < days_to_quarantine(results.series) < 10
+    assert 3 < days_to_isolation(results.series) < 12
+
+
+def test_defaults_are_what_parameters_ask_for() -> None:
+    plain = defaults(Parameters())
+    full = defaults(
+        Parameters().with_values(
+            {
+                "app.adoption": 0.1,
+                "tracing.capacity": 0.1,
+                "closures": [{"layer": "work"}],
+            }
+        )
+    )
+
+    assert not any(isinstance(one, App | ManualTracing) for one in plain)
+    assert isinstance(full[0], LayerClosure)
+    assert isinstance(full[-2], ManualTracing)
+    assert isinstance(full[-1], App)
+    assert len(full) == len(plain) + 3

@@ -1,0 +1,162 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cosignal.simulator import commands
+
+SMALL = ("--set", "population.agents=1000", "--set", "days=15")
+
+
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> tuple[int, str, str]:
+    """Run a command: its exit status, and what it printed."""
+    monkeypatch.setattr(sys, "argv", ["cosignal-sim", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        commands.main()
+    printed = capsys.readouterr()
+    return int(caught.value.code or 0), printed.out, printed.err
+
+
+def test_a_result_is_verified_and_a_changed_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "r.json"
+    status, text, _ = call(monkeypatch, capsys, "run", *SMALL, "--out", out, "--json")
+    assert status == 0
+    assert json.loads(text)["digest"] == json.loads(out.read_text())["digest"]
+
+    assert call(monkeypatch, capsys, "verify", out)[0] == 0
+
+    value = json.loads(out.read_text())
+    value["scenario"]["seed"] = 2
+    out.write_text(json.dumps(value))
+    status, text, _ = call(monkeypatch, capsys, "verify", out, "--json")
+    assert status == 1
+    assert json.loads(text)["ok"] is False
+
+
+def test_threads_change_no_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digests = {
+        json.loads(
+            call(monkeypatch, capsys, "run", *SMALL, "--threads", n, "--json")[1]
+        )["digest"]
+        for n in (1, 2)
+    }
+
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--set", "app.adoption=1.5"), "app.adoption: expected 0 to 1"),
+        (("run", "--set", "app.adoptoin=0.5"), "app.adoptoin: expected a parameter"),
+        (("run", "none.toml"), "none.toml: expected a readable scenario"),
+        (("run", *SMALL, "--out", "r.txt"), "--out: expected a name that ends in"),
+        (("verify", "none.json"), "none.json: expected a result"),
+        (("sweep", "--vary", "app.adoption"), "--vary: expected NAME=V1,V2,..."),
+        (("sweep", "--vary", "days=1,2", "--workers", "x"), "workers: expected"),
+        (("calibrate", "s.toml", "d.csv", "--fit", "x=1"), "s.toml: expected"),
+        (("study", "P99"), "study: expected one of"),
+        (("parameters", "xyzzy"), "NAME: expected a part"),
+        (("bench", "--agents", "3"), "population.agents: expected 100 to"),
+    ],
+)
+def test_wrong_usage_is_named_without_a_traceback(
+    words: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    status, out, err = call(monkeypatch, capsys, *words, "--json")
+
+    assert status == 2
+    assert err.startswith(f"cosignal-sim: {message}")
+    assert json.loads(out.splitlines()[-1])["ok"] is False
+    assert "Traceback" not in err
+
+
+def test_a_sweep_compares_with_a_point(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("sweep", *SMALL, "--vary", "app.adoption=0,0.5", "--vs", "app.adoption=0")
+
+    status, text, _ = call(
+        monkeypatch, capsys, *words, "--replicates", "2", "--workers", "1", "--json"
+    )
+
+    value = json.loads(text)
+    assert status == 0
+    assert (value["finished"], value["total"], value["vs"]) == (4, 4, "app.adoption=0")
+    assert value["points"][0]["differences"] == {}
+    assert value["points"][1]["differences"]["infections"]["runs"] == 2
+
+
+def test_a_calibration_writes_a_scenario(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text("days = 12\n[population]\nagents = 1000\n")
+    (tmp_path / "d.csv").write_text("day,infections\n3,20\n4,25\n5,30\n")
+    out = tmp_path / "fitted.toml"
+
+    status, text, _ = call(
+        monkeypatch,
+        capsys,
+        *("calibrate", tmp_path / "s.toml", tmp_path / "d.csv"),
+        *("--fit", "disease.r0=1:4", "--trials", "2"),
+        *("--workers", "1", "--replicates", "1", "--out", out, "--json"),
+    )
+
+    best = json.loads(text)["best"]["disease.r0"]
+    assert status == 0
+    assert 1 <= best <= 4
+    assert f"r0 = {best!r}" in out.read_text()
+
+
+def test_a_bench_says_how_fast_the_model_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, text, _ = call(
+        monkeypatch, capsys, "bench", "--agents", "2000", "--days", "20", "--json"
+    )
+
+    value = json.loads(text)
+    assert status == 0
+    assert 0 < value["attack_rate"] <= 1
+    assert value["agent_days_per_s"] > 0
+    assert value["peak_mb"] > value["init_s"] > 0
+
+
+def test_a_report_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    call(monkeypatch, capsys, "run", *SMALL, "--out", tmp_path / "folder")
+
+    status, _, _ = call(
+        monkeypatch, capsys, "report", tmp_path / "folder", "-o", tmp_path / "r.html"
+    )
+
+    assert status == 0
+    assert "<h1>folder</h1>" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", [item.name for item in commands.app.registered_commands]
+)
+def test_every_command_has_an_example(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, text, _ = call(monkeypatch, capsys, name, "--help")
+
+    assert status == 0
+    assert f"Example: cosignal-sim {name}" in text
+    assert "--json" in text

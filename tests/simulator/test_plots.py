@@ -1,0 +1,130 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.jobs import KEPT, Outcome, setting_of
+from cosignal.simulator.experiments.study import Study, grid
+from cosignal.simulator.parameters.tree import Parameters
+
+pytest.importorskip("matplotlib")
+
+from cosignal.simulator import plots
+from cosignal.simulator.plots.studies import _front, _weekly
+
+DAYS = 30
+
+
+def study(points: list[dict[str, Any]]) -> Study:
+    """A study whose figures follow from its points."""
+    outcomes = {}
+    for place in range(len(points)):
+        for replicate in range(3):
+            value = 100.0 + 10 * place + replicate
+            figures = {
+                "infections": 2_000 - value,
+                "deaths": 200 - value,
+                "quarantine_days": 50 * value,
+            }
+            series = {name: np.linspace(0, value, DAYS) for name in KEPT}
+            outcomes[place, replicate] = Outcome(figures, series)
+    return Study(setting_of(Parameters(days=DAYS)), points, 3, outcomes)
+
+
+ADOPTION = study(grid({"app.adoption": [0.0, 0.3, 0.6]}))
+PAIRS = study(grid({"app.adoption": [0.0, 0.5], "testing.result_delay": [1.0, 3.0]}))
+SINGLE = study([{}, {"app.adoption": 0.1}, {"app.adoption": 0.9}, {"days": 9}])
+
+
+def words(figure: plots.style.Drawing) -> str:
+    """All that a reader can read of a figure."""
+    found = []
+    for axis in figure.axes:
+        found += [axis.get_title("left"), axis.get_xlabel(), axis.get_ylabel()]
+        found += [text.get_text() for text in axis.texts]
+        found += [label.get_text() for label in axis.get_yticklabels()]
+        legend = axis.get_legend()
+        found += [text.get_text() for text in legend.get_texts()] if legend else []
+    return "\n".join(found)
+
+
+def test_a_run_is_drawn_on_one_page() -> None:
+    series = {name: np.full(DAYS, 10.0) for name in ("infections", "alerts", "cases")}
+
+    figure = plots.plot_series(series, np.full(DAYS, 1.2))
+
+    assert len(figure.axes) == 6
+    assert "Alert cascade" in words(figure)
+    assert "\n300\n" in words(figure)
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (ADOPTION.plot, ("infections a day", "quarantine days", "0.3")),
+        (PAIRS.plot, ("app adoption", "testing result delay", "1.9k")),
+        (SINGLE.plot, ("change of infections", "0.1", "0.9", "days")),
+        (lambda: study([{}]).plot(), ("infections a day",)),
+        (
+            lambda: ADOPTION.plot(kind="pareto", vs="app.adoption=0"),
+            ("deaths averted", "quarantine days added", "vs app.adoption=0.0"),
+        ),
+        (
+            lambda: PAIRS.plot(kind="heat_map", vs=0, measure="deaths"),
+            ("change of deaths", "+0 %"),
+        ),
+    ],
+)
+def test_a_study_is_drawn_in_the_way_that_fits_it(
+    made: Callable[[], Any], shown: tuple[str, ...]
+) -> None:
+    figure = made()
+
+    found = words(figure)
+    assert [text for text in shown if text in found] == list(shown)
+
+
+def test_a_notebook_shows_a_figure_by_itself() -> None:
+    figure = study([{}]).plot()
+
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_front_has_what_nothing_beats() -> None:
+    spent = np.array([1.0, 2.0, 3.0, 4.0, 0.5])
+    gained = np.array([5.0, 4.0, 9.0, 9.0, 1.0])
+
+    assert _front(spent, gained) == [4, 0, 2]
+
+
+def test_a_week_s_mean_loses_nobody_in_the_middle() -> None:
+    rows = np.zeros((1, 21))
+    rows[0, 10] = 7.0
+
+    found = _weekly(rows)
+
+    assert found[0, 7:14].tolist() == [1.0] * 7
+    assert found.sum() == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "pie"}, "kind: expected one of curves"),
+        ({"kind": "tornado"}, "plot: expected a study whose first point is the base"),
+    ],
+)
+def test_a_plot_that_does_not_fit_is_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        ADOPTION.plot(**options)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_parameter_that_the_study_does_not_vary_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"expected a parameter of the study"):
+        ADOPTION.plot("app.consent", kind="response", measure="deaths")

@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.results import Results
+from cosignal.simulator.saved import digest, load, run_again, save
+from cosignal.simulator.simulation import Sim
+from cosignal.simulator.version import VERSION
+
+PARAMETERS = Parameters().with_values(
+    {
+        "population.agents": 1_000,
+        "days": 20,
+        "disease.seeds": 30,
+        "app.adoption": 0.7,
+        "closures": [{"layer": "work", "factor": 0.5, "start": 10}],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return Sim(parameters=PARAMETERS).run()
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.parquet", "folder"])
+def test_a_result_says_all_that_decided_it(
+    name: str, results: Results, tmp_path: Path
+) -> None:
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    save(results, tmp_path / name)
+
+    saved = load(tmp_path / name)
+
+    assert saved.parameters == PARAMETERS
+    assert saved.version == VERSION
+    assert digest(results) == saved.digest
+    assert repr(results.summary()) == repr(dict(saved.summary))
+    assert results.series("infections").tolist() == saved.series["infections"]
+
+
+def test_a_result_runs_again_bit_for_bit(results: Results, tmp_path: Path) -> None:
+    save(results, tmp_path / "r.json")
+
+    again = run_again(load(tmp_path / "r.json"))
+
+    assert digest(results) == digest(again)
+
+
+def test_one_infection_more_is_another_digest(results: Results) -> None:
+    before = digest(results)
+    row = results.infections.infector
+    row[-1] += 1
+    changed = digest(results)
+    row[-1] -= 1
+
+    assert before == digest(results)
+    assert before != changed
+
+
+def test_a_parquet_file_has_a_column_for_each_series(
+    results: Results, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    save(results, tmp_path / "r.parquet")
+
+    table = parquet.read_table(tmp_path / "r.parquet")
+
+    assert table.num_rows == 20
+    assert results.series("alerts").tolist() == table["alerts"].to_pylist()
+
+
+def test_a_folder_has_tables_for_everybody(results: Results, tmp_path: Path) -> None:
+    save(results, tmp_path / "folder")
+
+    head, *rows = (tmp_path / "folder" / "infections.csv").read_text().splitlines()
+    assert head == "person,infector,day,layer,variant,since,phase"
+    assert len(results.infections.person) == len(rows)
+    days = (tmp_path / "folder" / "daily.csv").read_text().splitlines()
+    assert days[0].startswith("day,")
+    assert len(days) == 21
+
+
+def test_an_own_intervention_is_named_and_not_run_again(
+    results: Results, tmp_path: Path
+) -> None:
+    save(results, tmp_path / "r.json", own=("mine.Lockdown",))
+
+    with pytest.raises(UsageError, match=r"got mine\.Lockdown"):
+        run_again(load(tmp_path / "r.json"))
+
+
+@pytest.mark.parametrize("name", ["r.txt", "none/r.json"])
+def test_a_name_that_cannot_be_written_to_is_refused(
+    name: str, results: Results, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="--out: expected"):
+        save(results, tmp_path / name)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"[1]", b'{"format": "other"}', b"\xff", b"null"]
+)
+def test_a_file_that_is_no_result_is_refused(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_bytes(text)
+
+    with pytest.raises(UsageError, match=r"r\.json: expected"):
+        load(tmp_path / "r.json")
+
+
+def test_a_result_of_impossible_parameters_is_refused(
+    results: Results, tmp_path: Path
+) -> None:
+    save(results, tmp_path / "r.json")
+    value = json.loads((tmp_path / "r.json").read_text())
+    value["scenario"]["app.adoption"] = 2
+    (tmp_path / "r.json").write_text(json.dumps(value))
+
+    with pytest.raises(UsageError, match=r"app\.adoption: expected 0 to 1, got 2"):
+        load(tmp_path / "r.json")
+
+
+def test_a_parquet_file_of_others_is_refused(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"day": [1]}), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"no parquet")
+
+    for name in ("a.parquet", "b.parquet"):
+        with pytest.raises(UsageError, match=rf"{name}: expected a "):
+            load(tmp_path / name)
