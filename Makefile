@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.ready
 	$(BIN)/cosignal demo
 
+# A file's tests stay in one process, which may share a module's fixtures. More than four
+# processes would starve the networks of nodes that some tests start.
 test: $(VENV)/.ready
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
