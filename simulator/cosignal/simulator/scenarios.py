@@ -163,4 +163,5 @@ def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a parameter
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     # Numbers, texts and truth values are the same in JSON and in TOML.
-    return json.dumps(value, ensure_ascii=False)
+    # JSON's strings are TOML's, but for the one control character that JSON lets pass.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
