@@ -12,6 +12,7 @@ from cosignal.simulator.saved import Saved
 
 DAYS = 25
 SAVED = Saved(
+    seed=1,
     parameters=Parameters(days=DAYS).with_values({"app.adoption": 0.25}),
     version="0.1<b>",
     digest="ab" * 32,

@@ -6,7 +6,7 @@ import pytest
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.results import Results
-from cosignal.simulator.saved import digest, load, run_again, save
+from cosignal.simulator.saved import differences, digest, load, run_again, save
 from cosignal.simulator.simulation import Sim
 from cosignal.simulator.version import VERSION
 
@@ -135,3 +135,33 @@ def test_a_parquet_file_of_others_is_refused(tmp_path: Path) -> None:
     for name in ("a.parquet", "b.parquet"):
         with pytest.raises(UsageError, match=rf"{name}: expected a "):
             load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("summary", {"summary": {"deaths": 999}}),
+        ("series", {"series": {}}),
+        ("r_t", {"r_t": [77.0]}),
+        ("digest", {"digest": "0" * 64}),
+        ("seed", {"seed": None}),
+    ],
+)
+def test_whatever_is_changed_in_a_result_is_found(
+    tmp_path: Path, name: str, change: dict[str, object]
+) -> None:
+    path = tmp_path / "r.json"
+    save(Sim("FR", agents=500, days=5).run(), path)
+    assert differences(load(path), run_again(load(path))) == []
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    assert differences(load(path), run_again(load(path))) == [name]
+
+
+def test_a_result_without_a_scenario_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    save(Sim("FR", agents=500, days=5).run(), path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scenario": None}))
+
+    with pytest.raises(UsageError):
+        load(path)

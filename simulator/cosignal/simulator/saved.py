@@ -34,6 +34,7 @@ class Saved:
 
     Attributes:
         parameters: All of them, seed included.
+        seed: The same once more, for readers of the file.
         version: Of Cosignal that ran it.
         digest: SHA-256 of all counts and infections.
         summary: Figures by name.
@@ -44,6 +45,7 @@ class Saved:
     """
 
     parameters: Parameters
+    seed: int
     version: str
     digest: str
     summary: Mapping[str, float]
@@ -144,6 +146,25 @@ def run_again(saved: Saved) -> Results:
     return Sim(parameters=saved.parameters).run()
 
 
+def differences(saved: Saved, results: Results) -> list[str]:
+    """Name what a file says otherwise than a run.
+
+    Args:
+        saved: What the file says.
+        results: The run, for instance from `run_again`.
+
+    Returns:
+        `seed`, `digest`, `summary`, `series`, `r_t`; nothing where all is the same.
+    """
+    # As text, for there a number that is not one equals itself.
+    fresh = json.loads(_encoded(_about(results, saved.own)))
+    return [
+        name
+        for name in ("seed", "digest", "summary", "series", "r_t")
+        if json.dumps(getattr(saved, name)) != json.dumps(fresh[name])
+    ]
+
+
 def _about(results: Results, own: tuple[str, ...]) -> dict[str, Any]:
     return {
         "format": FORMAT,
@@ -168,6 +189,7 @@ def _parsed(data: bytes, place: str) -> Saved:
             raise UsageError(f"{place}: expected {FORMAT}, got {kind!r}")
         return Saved(
             parameters=Parameters.from_values(value["scenario"]),
+            seed=value["seed"],
             version=str(value["version"]),
             digest=str(value["digest"]),
             summary=dict(value["summary"]),
@@ -175,7 +197,7 @@ def _parsed(data: bytes, place: str) -> Saved:
             r_t=list(value["r_t"]),
             own=tuple(value["own"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{place}: expected a result of cosignal-sim run, got something else",
             advice="Give the file or folder that --out named.",

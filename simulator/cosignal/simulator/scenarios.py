@@ -9,6 +9,7 @@ What this module guarantees:
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -96,11 +97,13 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 def parse_value(text: str) -> Any:  # noqa: ANN401 - whatever a person types
     """Read one value as in TOML; what is none is a text.
 
-    >>> parse_value("[0, 0.5]"), parse_value("true"), parse_value("FR")
+    >>> parse_value("[0, .5]"), parse_value("true"), parse_value("FR")
     ([0, 0.5], True, 'FR')
     """
     try:
-        values = tomllib.loads(f"value = {text}")
+        # People leave out the zero, and TOML does not.
+        full = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+        values = tomllib.loads(f"value = {full}")
     except tomllib.TOMLDecodeError:
         return text
     return values["value"] if list(values) == ["value"] else text

@@ -61,17 +61,24 @@ def verify(
 
     Example: cosignal-sim verify result.json
     """
-    from cosignal.simulator.saved import digest, load, run_again  # noqa: PLC0415
+    from cosignal.simulator.saved import (  # noqa: PLC0415
+        differences,
+        digest,
+        load,
+        run_again,
+    )
 
     saved = load(result)
-    again = digest(run_again(saved))
-    same = again == saved.digest
-    verdict = "the same, bit for bit" if same else "not the same"
+    run = run_again(saved)
+    again, others = digest(run), differences(saved, run)
+    same = not others
+    verdict = "the same, bit for bit" if same else f"not the same: {', '.join(others)}"
     made = "" if saved.version == VERSION else f"; made by {saved.version}"
     say(
         [f"{result}: {verdict}{made}"],
         {
             "ok": same,
+            "differences": others,
             "digest": again,
             "expected": saved.digest,
             "version": VERSION,

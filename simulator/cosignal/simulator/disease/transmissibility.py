@@ -222,6 +222,12 @@ class Generation:
         Raises:
             UsageError: There is none.
         """
+        if self.mean(guess) <= 0:
+            raise UsageError(
+                f"disease.r0: expected 0 where nobody can infect anybody, "
+                f"got {target:.3g}",
+                advice="Give people contacts, layers weight, and ages susceptibility.",
+            )
         old, slope, beta = guess, 1.0, guess
         old_gap = gap = math.log(self.mean(beta) / target)
         while abs(gap) > _PRECISION:

@@ -97,9 +97,9 @@ def _read(path: Path) -> dict[str, Sequence[Any]]:
             f"{path}: expected a readable CSV file, got {error}"
         ) from error
     rows = list(csv.reader(text.splitlines()))
-    if not rows:
-        raise UsageError(f"{path}: expected a head and rows, got an empty file")
-    head, *rest = rows
+    head, *rest = rows or [[]]
+    if not rest:
+        raise UsageError(f"{path}: expected a head and rows, got no row")
     for line, row in enumerate(rest, 2):
         if len(row) != len(head):
             raise UsageError(

@@ -50,6 +50,8 @@ _LENGTHS: Final = {
     "app.infectiousness_weights": 2,
     "tracing.recall": len(LAYERS),
 }
+#: A variant's number is a byte, and the first variant has one too.
+MAX_VARIANTS: Final = 254
 _ASCENDING: Final = ("app.thresholds", "app.infectiousness_days")
 
 
@@ -91,6 +93,7 @@ class Parameters:
             if list(values[name]) != sorted(values[name]):
                 raise UsageError(f"{name}: expected ascending values")
         _check_severity(self.disease)
+        _check_times(self)
 
     def with_values(self, values: Mapping[str, Any]) -> "Parameters":
         """Change some parameters.
@@ -144,6 +147,26 @@ def _check_severity(disease: DiseaseParameters) -> None:
                 f"disease.severe: expected symptomatic >= severe >= critical >= fatal "
                 f"in age band {band}, got {symptomatic}, {severe}, {critical}, {fatal}"
             )
+
+
+def _check_times(tree: Parameters) -> None:
+    """Refuse what would end before it begins, and more variants than can be told."""
+    for index, closure in enumerate(tree.closures):
+        if closure.start >= closure.stop:
+            raise UsageError(
+                f"closures.{index}.stop: expected after day {closure.start}, "
+                f"got {closure.stop}"
+            )
+    for first, after in tree.contacts.holidays:
+        if first >= after:
+            raise UsageError(
+                f"contacts.holidays: expected a first day and a later one, "
+                f"got {first} and {after}"
+            )
+    if len(tree.variants) > MAX_VARIANTS:
+        raise UsageError(
+            f"variants: expected at most {MAX_VARIANTS}, got {len(tree.variants)}"
+        )
 
 
 def _changed(group: Any, path: list[str], name: str, value: Any) -> Any:  # noqa: ANN401

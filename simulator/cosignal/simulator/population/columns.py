@@ -163,9 +163,17 @@ def read_csv(path: Path) -> Table:
     Raises:
         UsageError: There is no such file, or a line has too few or too many values.
     """
-    with _opened(path) as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    try:
+        with _opened(path) as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            f"{path.name}: expected CSV in UTF-8, got {error}",
+            advice="Save it again as CSV in UTF-8.",
+        ) from error
     names = [name.strip() for name in header]
+    if len(set(names)) != len(names):
+        raise UsageError(f"{path.name}: expected each column once, got {names}")
     for index, row in enumerate(rows):
         if len(row) != len(names):
             raise UsageError(
@@ -191,7 +199,13 @@ def read_parquet(path: Path) -> Table:
             f"{path.name}: expected pyarrow to read Parquet, got none", advice=_FRAMES
         ) from error
     with _opened(path):
-        found = parquet.read_table(path)
+        try:
+            found = parquet.read_table(path)
+        except (ValueError, OSError) as error:
+            # What pyarrow raises is a ValueError, too.
+            raise UsageError(
+                f"{path.name}: expected a Parquet file, got another"
+            ) from error
     return Table(path.name, table(found, path.name).columns)
 
 

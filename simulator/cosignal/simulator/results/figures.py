@@ -23,8 +23,11 @@ def figures(results: "Results") -> dict[str, float]:
     found = {
         "infections": float(infections.sum()),
         "attack_rate": float(np.unique(results.infections.person).size) / people,
-        "peak_infections": float(infections.max(initial=0.0)),
-        "peak_day": float(np.argmax(infections)) if len(infections) else float("nan"),
+        # Without day 0, on which people are infected by decree.
+        "peak_infections": float(infections[1:].max(initial=0.0)),
+        "peak_day": float(1 + np.argmax(infections[1:]))
+        if len(infections) > 1
+        else float("nan"),
     }
     return found | _burden(results) | _spread(results) | _alerts(results)
 
