@@ -152,15 +152,15 @@ def _check_severity(disease: DiseaseParameters) -> None:
 def _check_times(tree: Parameters) -> None:
     """Refuse what would end before it begins, and more variants than can be told."""
     for index, closure in enumerate(tree.closures):
-        if closure.start >= closure.stop:
+        if closure.start > closure.stop:
             raise UsageError(
-                f"closures.{index}.stop: expected after day {closure.start}, "
+                f"closures.{index}.stop: expected day {closure.start} or later, "
                 f"got {closure.stop}"
             )
     for first, after in tree.contacts.holidays:
-        if first >= after:
+        if first > after:
             raise UsageError(
-                f"contacts.holidays: expected a first day and a later one, "
+                f"contacts.holidays: expected a first day and none before it, "
                 f"got {first} and {after}"
             )
     if len(tree.variants) > MAX_VARIANTS:
