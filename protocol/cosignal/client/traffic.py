@@ -103,6 +103,17 @@ class Amount:
         return self.sent + self.received
 
 
+def total(amounts: Mapping[Kind, Amount]) -> Amount:
+    """Add up all kinds; connections are no requests.
+
+    Args:
+        amounts: By kind.
+    """
+    spent = sum(amounts.values(), Amount())
+    opened = amounts.get(Kind.CONNECTING, Amount()).requests
+    return Amount(spent.requests - opened, spent.sent, spent.received)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Sums at one moment.
@@ -116,8 +127,7 @@ class Account:
     @property
     def total(self) -> Amount:
         """All bytes, and all requests; connections are no requests."""
-        spent = sum(self.amounts.values(), Amount())
-        return Amount(spent.requests - self.connections, spent.sent, spent.received)
+        return total({kind: self.of_kind(kind) for kind in Kind})
 
     @property
     def connections(self) -> int:

@@ -19,7 +19,7 @@ import aiohttp
 
 from cosignal.client.phone.database import Database
 from cosignal.client.sources import new_session
-from cosignal.client.traffic import Account, Amount, Kind, Traffic
+from cosignal.client.traffic import Account, Amount, Kind, Traffic, total
 from cosignal.protocol.errors import CosignalError
 
 DAY_SECONDS: Final = 86_400
@@ -55,9 +55,7 @@ class DayTraffic:
     @property
     def total(self) -> Amount:
         """All kinds together; connections are no requests."""
-        spent = sum(self.amounts.values(), Amount())
-        opened = self.amounts.get(Kind.CONNECTING, Amount()).requests
-        return Amount(spent.requests - opened, spent.sent, spent.received)
+        return total(self.amounts)
 
 
 class Meter:

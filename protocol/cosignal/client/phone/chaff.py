@@ -24,6 +24,7 @@ from enum import Enum
 from typing import Final
 
 from cosignal.client.phone.database import Database
+from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.pacing import exponential
 from cosignal.client.phone.upload_jobs import State, add_job
 from cosignal.protocol.errors import UsageError
@@ -42,8 +43,6 @@ MOST_PER_DAY: Final = 24.0
 LATE_SECONDS: Final = 4 * 3600
 #: Waits are at most 36.8 means; a longer one comes from a clock that was wrong.
 _LONGEST_MEANS: Final = 37
-
-Entropy = Callable[[int], bytes]
 
 
 class Network(Enum):

@@ -8,13 +8,14 @@ What this module guarantees:
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from cosignal.client.phone.database import Database
+from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.pacing import pause_seconds
 from cosignal.client.phone.receipts import mark
 from cosignal.client.phone.upload_jobs import (
@@ -44,8 +45,6 @@ _NEXT: Final = {
     State.CERTIFY: State.PUBLISH,
     State.PUBLISH: State.DONE,
 }
-
-Entropy = Callable[[int], bytes]
 
 
 def succeeded(

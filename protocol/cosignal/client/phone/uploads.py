@@ -30,6 +30,7 @@ from typing import Final
 import msgspec
 
 from cosignal.client.phone.database import Database
+from cosignal.client.phone.own_keys import Entropy
 from cosignal.client.phone.pacing import retry_seconds
 from cosignal.client.phone.upload_jobs import (
     Job,
@@ -70,8 +71,6 @@ _STEPS: Final = {
     State.CERTIFY: Step.CERTIFY,
     State.PUBLISH: Step.PUBLISH,
 }
-
-Entropy = Callable[[int], bytes]
 
 
 def begin(
