@@ -1,5 +1,6 @@
 """Contacts: the same whoever asks, and whenever."""
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -17,13 +18,14 @@ from cosignal.simulator.contacts.days import (
     stubs_per_contact,
 )
 from cosignal.simulator.contacts.edges import edges
-from cosignal.simulator.contacts.slots import slot_count
+from cosignal.simulator.contacts.slots import resolve_slot, slot_count, slot_layer
 from cosignal.simulator.population.people import (
     CARE,
     COMMUNITY,
     HOUSEHOLD,
     SCHOOL,
     WORK,
+    People,
 )
 from tests.simulator.chances import is_near
 from tests.simulator.sample_people import meetings, parameters_of, people_of
@@ -71,6 +73,30 @@ def test_slots_bound_the_contacts() -> None:
     slots = [slot_count(i, people) for i in range(len(people.age))]
     assert (found <= slots).all()
     assert found.max() > 10
+
+
+def test_the_layer_of_a_slot_is_known_before_whom_it_holds() -> None:
+    people = with_ring(people_of(), WORK)
+    seen: Counter[int] = Counter()
+    for i in range(0, len(people.age), 7):
+        for slot in range(slot_count(i, people)):
+            _, layer = resolve_slot(i, slot, today(), people)
+            seen[layer] += 1
+
+            assert layer == slot_layer(i, slot, people)
+    assert set(seen) == {HOUSEHOLD, SCHOOL, WORK, CARE, COMMUNITY}
+    assert seen[WORK] > len(people.age) / 7
+
+
+def with_ring(people: People, layer: int) -> People:
+    """Everybody is connected with the next one as well."""
+    ids = np.arange(len(people.age), dtype=np.int32)
+    return people._replace(
+        network_start=np.arange(len(ids) + 1, dtype=np.int64) * 2,
+        network_others=np.stack([np.roll(ids, 1), np.roll(ids, -1)], axis=1).ravel(),
+        network_layer=np.full(2 * len(ids), layer, np.uint8),
+        network_rate=np.ones(2 * len(ids), np.float32),
+    )
 
 
 def test_a_household_is_together_every_day() -> None:

@@ -133,6 +133,39 @@ def test_thinning_has_the_law_of_the_sweep(contacts: str) -> None:
         assert squares.sum() < len(squares) + spare
 
 
+def test_what_is_passed_over_would_not_have_infected() -> None:
+    sim = epidemic(agents=6000, r0=15.0, disease__seeds=600)
+    people = len(sim.people.age)
+    sim.state.susceptibility[:] = np.linspace(0.2, 3.0, people)
+    sim.state.vaccinated_day[::5] = 0
+    sim.state.isolation[::7] = 1
+    infectious = sim.outbreak.infectious(sim.day)
+
+    for number in range(10):
+        today = world(sim, number)
+        hazards = today.hazards
+        all_of_them = today._replace(
+            hazards=hazards._replace(ceilings=hazards.ceilings * 1e6)
+        )
+        too_few = today._replace(
+            hazards=hazards._replace(ceilings=hazards.ceilings / 4)
+        )
+        found = thin(infectious, today)
+
+        assert len(found.infected) > 100
+        assert same(found, thin(infectious, all_of_them))
+        assert len(thin(infectious, too_few).infected) < len(found.infected)
+
+
+def test_the_order_of_infectious_people_does_not_matter() -> None:
+    sim = epidemic(r0=15.0, disease__seeds=300)
+    infectious = sim.outbreak.infectious(sim.day)
+    shuffled = np.random.default_rng(3).permutation(infectious)
+
+    assert np.all(np.diff(infectious) > 0)
+    assert same(thin(infectious, world(sim)), thin(shuffled, world(sim)))
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_any_number_of_threads_gives_the_same_run(threads: int) -> None:
     def run(number: int) -> Sim:

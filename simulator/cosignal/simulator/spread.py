@@ -15,6 +15,12 @@ twice on a day have two draws. Nobody is infected by somebody in hospital.
 `thin`: with a bound H of the hazards of all slots of i, a slot is looked at with the
 probability 1 - exp(-H), by jumps of exponential length / H, and a contact found there
 infects with the probability (1 - exp(-hazard)) / (1 - exp(-H)).
+
+Most of what is looked at does not infect, and a look at another person is what takes
+time. So the draw comes first, and is held against what the hazard is at most: by the
+layer of the slot before it is known whom it holds, then by the dose before anything
+else is asked of the other one. What fails there would fail in the end: 1 - exp(-x) is
+at most x, and `_ROUNDING` is more than the error of all these numbers.
 """
 
 import math
@@ -34,6 +40,7 @@ from cosignal.simulator.contacts.slots import (
     most_slots,
     resolve_slot,
     slot_count,
+    slot_layer,
 )
 from cosignal.simulator.disease.courses import remaining
 from cosignal.simulator.disease.tables import Tables
@@ -47,6 +54,8 @@ Events = npt.NDArray[np.uint64]
 
 #: Salts of the keys, so that no draw is used twice.
 _SKIP, _ACCEPT, _TIE, _AGAIN = 101, 102, 103, 0xD6E8FEB86659FD93
+#: A number is surely greater than another one if it is so by this factor.
+_ROUNDING: Final = 1.0 + 1e-9
 #: Room for events, at first; doubled where it does not do.
 _ROOM: Final = 1024
 #: Pieces of work for each thread: enough to even out, few enough to cost nothing.
@@ -64,6 +73,7 @@ class Hazards(NamedTuple):
         bounds: float64[2]. Greatest susceptibility * weight * dose: of members of a
             household, of others.
         key: uint64. Of the day.
+        ceilings: float64[5]. Greatest susceptibility * weight, by layer.
     """
 
     day: int
@@ -71,6 +81,7 @@ class Hazards(NamedTuple):
     weights: npt.NDArray[np.float64]
     bounds: npt.NDArray[np.float64]
     key: np.uint64
+    ceilings: npt.NDArray[np.float64]
 
 
 class Transmissions(NamedTuple):
@@ -100,9 +111,10 @@ def hazards(
         stream: `spread`.
     """
     by_layer = np.asarray(weights, np.float64)
-    most = float(state.susceptibility.max()) * DOSE_MAX
-    bounds = np.array([by_layer[0] * most, by_layer[1:].max() * most])
-    return Hazards(day, beta, by_layer, bounds, np.uint64(_day_key(stream, day)))
+    most = float(state.susceptibility.max())
+    bounds = np.array([by_layer[0], by_layer[1:].max()]) * (most * DOSE_MAX)
+    key = np.uint64(_day_key(stream, day))
+    return Hazards(day, beta, by_layer, bounds, key, by_layer * most)
 
 
 class World(NamedTuple):
@@ -279,23 +291,52 @@ def _thin_one(i, strength, count, events, world):  # type: ignore[no-untyped-def
         slot = -1 if part == 0 else members - 1
         end = members if part == 0 else slots
         bound = strength * world.hazards.bounds[part]
+        looked_at = -math.expm1(-bound)
         while bound > 0.0:
-            length = -math.log(1.0 - uniform(key + uint64(_SKIP), i, jump)) / bound
+            luck = uniform(key + uint64(_SKIP), i, jump)
             jump += 1
-            if length >= end - slot - 1:
+            slot += 1 + _jump(luck, bound, end - slot - 1)
+            if slot >= end:
                 break
-            slot += 1 + int(length)
-            j, layer = resolve_slot(i, slot, world.contacts, people)
-            if j < 0:
-                continue
-            hazard = _hazard(i, j, layer, strength, world)
-            chance = uniform(key + uint64(_ACCEPT), i, slot)
-            if chance * -math.expm1(-bound) < -math.expm1(-hazard):
+            draw_here = looked_at * uniform(key + uint64(_ACCEPT), i, slot)
+            j, layer = _infected(i, slot, strength, draw_here, world)
+            if j >= 0:
                 rank = draw(key + uint64(_TIE), i, slot)
                 count = _note(
                     events, count, (uint64(j), uint64(i), uint64(layer), rank)
                 )
     return count
+
+
+@inlined
+def _jump(luck, bound, left):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """How many slots to pass over, of those left; all of them at most.
+
+    -log(1 - x) is at least x: mostly, one look at the draw says that it is too far.
+    """
+    if luck > left * bound * _ROUNDING:
+        return left
+    return int(min(-math.log(1.0 - luck) / bound, float(left)))
+
+
+@inlined
+def _infected(i, slot, strength, luck, world):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Whom i infects in a slot, if the probability is more than a draw; -1 for nobody.
+
+    Returns:
+        The other one, and the layer.
+    """
+    layer = slot_layer(i, slot, world.people)
+    ceiling = strength * world.hazards.ceilings[layer]
+    if luck <= ceiling * DOSE_MAX * _ROUNDING:
+        j, layer = resolve_slot(i, slot, world.contacts, world.people)
+        if j >= 0:
+            most = ceiling * dose(i, j, layer, world.contacts)
+            if luck <= most * _ROUNDING:
+                hazard = _hazard(i, j, layer, strength, world)
+                if luck < -math.expm1(-hazard):
+                    return j, layer
+    return int64(-1), layer
 
 
 @inlined

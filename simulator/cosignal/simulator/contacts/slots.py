@@ -64,6 +64,35 @@ def slot_count(i, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN20
 
 
 @inlined
+def slot_layer(i, slot, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """In which layer a slot is, without a look at whom it holds.
+
+    Args:
+        i: Who.
+        slot: 0 to `slot_count` - 1.
+        people: `People`.
+
+    Returns:
+        int64, as `resolve_slot` says.
+    """
+    home = people.household[i]
+    rest = slot + 1
+    rest -= int64(people.household_start[home + 1] - people.household_start[home])
+    if rest < 0:
+        return int64(HOUSEHOLD)
+    place = people.place[i]
+    if place >= 0:
+        others = people.place_start[place + 1] - people.place_start[place] - 1
+        if rest < others:
+            return int64(people.place_kind[place])
+        rest -= others
+    rest -= int64(people.stub_start[i + 1]) - int64(people.stub_start[i])
+    if rest < 0:
+        return int64(COMMUNITY)
+    return int64(people.network_layer[people.network_start[i] + rest])
+
+
+@inlined
 def resolve_slot(i, slot, day, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Whom a slot holds on a day.
 

@@ -105,7 +105,11 @@ class Outbreak:
         return World(self._hazards(day), contacts, sim.people, sim.state, self.tables)
 
     def infectious(self, day: int) -> Ids:
-        """Who was infected so recently that they may infect; shape (m,), int32."""
+        """Who was infected so recently that they may infect; shape (m,), int32.
+
+        They come in ascending order, so that people who live and work together are
+        looked at one after the other: what is asked of them is then at hand.
+        """
         infected_day = self._sim.state.infected_day
         first = day - len(self.tables.profile) + 1
         self._cohorts.pop(first - 1, None)
@@ -114,7 +118,7 @@ class Outbreak:
             for since, ids in self._cohorts.items()
             if first <= since < day
         ]
-        return np.concatenate(found) if found else np.empty(0, np.int32)
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.int32)
 
     def infections(self) -> InfectionTable:
         """All infections up to now."""
