@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import uint32
+from numba import int64, uint32
 
-from cosignal.simulator.compiled import kernel
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.interventions.draws import Ids
@@ -40,13 +40,11 @@ def past_contacts(sim: "Sim", cases: Ids, day: int) -> Found:
     Raises:
         UsageError: The day is not one of the last 31.
     """
-    contacts = sim.contacts_on(day)
-    room = _room(cases, sim.people)
+    past = past_day(sim, day)
+    room = most_contacts(cases, sim.people)
     places = np.empty(room, np.int64)
     others = np.empty(room, np.int32)
     layers = np.empty(room, np.uint8)
-    ago = np.uint32(sim.day - day)
-    past = Past(contacts, sim.people, sim.state.isolation, ago)
     count = _fill(cases, past, places, others, layers)
     return places[:count], others[:count], layers[:count]
 
@@ -67,13 +65,44 @@ class Past(NamedTuple):
     ago: np.uint32
 
 
+def past_day(sim: "Sim", day: int) -> Past:
+    """Gather what decides a past day.
+
+    Args:
+        sim: The run, on a later day.
+        day: Which one.
+
+    Raises:
+        UsageError: The day is not one of the last 31.
+    """
+    contacts, ago = sim.contacts_on(day), np.uint32(sim.day - day)
+    return Past(contacts, sim.people, sim.state.isolation, ago)
+
+
 @kernel
-def _room(cases, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    """How many contacts there are at most."""
+def most_contacts(cases, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """How many contacts some people have at most."""
     room = 0
     for place in range(len(cases)):
         room += slot_count(cases[place], people)
     return room
+
+
+@inlined
+def was_home(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """Whether somebody stayed at home on the day."""
+    return (past.isolation[i] >> past.ago) & uint32(1) > 0
+
+
+@inlined
+def slots_of_past(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """How many slots may hold somebody: those of the household come first."""
+    people = past.people
+    if was_home(i, past):
+        home = people.household[i]
+        first = int64(people.household_start[home])
+        return int64(people.household_start[home + 1]) - first - 1
+    return slot_count(i, people)
 
 
 @kernel
@@ -82,13 +111,9 @@ def _fill(cases, past, places, others, layers):  # type: ignore[no-untyped-def] 
     count = 0
     for place in range(len(cases)):
         i = cases[place]
-        i_home = (past.isolation[i] >> past.ago) & uint32(1)
-        for slot in range(slot_count(i, past.people)):
+        for slot in range(slots_of_past(i, past)):
             j, layer = resolve_slot(i, slot, past.contacts, past.people)
-            if j < 0:
-                continue
-            j_home = (past.isolation[j] >> past.ago) & uint32(1)
-            if layer == HOUSEHOLD or not (i_home or j_home):
+            if j >= 0 and (layer == HOUSEHOLD or not was_home(j, past)):
                 places[count] = place
                 others[count] = j
                 layers[count] = layer

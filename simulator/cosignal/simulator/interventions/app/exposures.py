@@ -17,6 +17,7 @@ import numpy.typing as npt
 from numba import int64, uint64
 
 from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.contacts.slots import resolve_slot
 from cosignal.simulator.interventions.app.radio import (
     PhoneDay,
     counts,
@@ -24,8 +25,14 @@ from cosignal.simulator.interventions.app.radio import (
     phone_day,
 )
 from cosignal.simulator.interventions.draws import Ids
-from cosignal.simulator.interventions.past import past_contacts
+from cosignal.simulator.interventions.past import (
+    most_contacts,
+    past_day,
+    slots_of_past,
+    was_home,
+)
 from cosignal.simulator.parameters.app import AppParameters
+from cosignal.simulator.population.people import HOUSEHOLD
 from cosignal.simulator.streams import draw, uniform
 
 if TYPE_CHECKING:
@@ -56,15 +63,23 @@ def exposed(
     on = np.empty(len(cases), np.bool_)
     _on(cases, phones, on)
     able = np.flatnonzero((of_day > 0) & on)
-    index, others, layers = past_contacts(sim, cases[able], day)
-    alerting = np.empty(len(index), np.bool_)
-    _counting(cases[able], of_day[able], (index, others, layers), phones, alerting)
-    index, others = index[alerting], others[alerting]
+    index, others = _met(sim, cases[able], of_day[able], phones)
     if app.false_sightings > 0:
         more, strangers = _strangers(sim, cases[able], phones)
         index = np.concatenate([index, more])
         others = np.concatenate([others, strangers])
     return able[index], others
+
+
+def _met(
+    sim: "Sim", cases: Ids, weights: npt.NDArray[np.float64], phones: PhoneDay
+) -> Pairs:
+    """Whom people met whose contact counts."""
+    room = most_contacts(cases, sim.people)
+    index, others = np.empty(room, np.int64), np.empty(room, np.int32)
+    past = past_day(sim, phones.contacts.day)
+    count = _near(cases, weights, (past, phones), index, others)
+    return index[:count], others[:count]
 
 
 def _strangers(sim: "Sim", cases: Ids, phones: PhoneDay) -> Pairs:
@@ -83,14 +98,24 @@ def _on(ids, phones, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN
 
 
 @kernel
-def _counting(cases, weights, contacts, phones, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    index, others, layers = contacts
-    for place in range(len(index)):
-        i, j = cases[index[place]], others[place]
-        found[place] = False
-        if is_on(j, phones):
-            weight = weights[index[place]]
-            found[place] = counts(i, j, layers[place], weight, phones)
+def _near(cases, weights, world, index, others):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Put down whom people alert who have a phone that is on; how many there are.
+
+    What needs no look at the other one comes first.
+    """
+    past, phones = world
+    count = 0
+    for place in range(len(cases)):
+        i = cases[place]
+        for slot in range(slots_of_past(i, past)):
+            j, layer = resolve_slot(i, slot, past.contacts, past.people)
+            if j < 0 or not counts(i, j, layer, weights[place], phones):
+                continue
+            if is_on(j, phones) and (layer == HOUSEHOLD or not was_home(j, past)):
+                index[count] = place
+                others[count] = j
+                count += 1
+    return count
 
 
 @inlined

@@ -50,6 +50,7 @@ class Radio(NamedTuple):
         weights: Shape (4,), of the buckets.
         alert_minutes: Weighted minutes that count.
         false_sightings: Strangers that count, for each person and day.
+        most_weight: The greatest of `weights`.
     """
 
     detection: float
@@ -61,6 +62,7 @@ class Radio(NamedTuple):
     weights: npt.NDArray[np.float64]
     alert_minutes: float
     false_sightings: float
+    most_weight: float
 
 
 class Keys(NamedTuple):
@@ -115,6 +117,7 @@ def phone_day(sim: "Sim", app: AppParameters, day: int) -> PhoneDay:
         np.asarray(app.weights, np.float64),
         float(app.alert_minutes),
         float(app.false_sightings),
+        float(max(app.weights)),
     )
     streams = [sim.stream(f"app.{name}") for name in Keys._fields]
     keys = keys_of_day(streams, day)
@@ -184,6 +187,9 @@ def counts(i, j, layer, weight, phones):  # type: ignore[no-untyped-def] # noqa:
         return False
     salted = phones.keys.detection + uint64(layer + 1) * uint64(_LAYER_SALT)
     if pair_uniform(salted, i, j) >= phones.radio.detection:
+        return False
+    minutes = _MINUTES * float(contact_hours(i, j, layer, phones.contacts))
+    if weight * (minutes * phones.radio.most_weight) < phones.radio.alert_minutes:
         return False
     minutes = weighted_minutes(i, j, layer, phones)
     return weight * minutes >= phones.radio.alert_minutes
