@@ -9,6 +9,7 @@ tracing by the app                      `app`
 fewer contacts                          `closures`
 which of them parameters ask for        `defaults`
 chance of what people do                `draws`
+people as sets                          `sets`
 ======================================= ================================================
 
 An intervention is any object with `start`, `stop` and `apply(sim, day)`; yours and the

@@ -19,6 +19,7 @@ from cosignal.simulator.interventions.quarantine import (
     isolate_cases,
     quarantine_contacts,
 )
+from cosignal.simulator.interventions.sets import distinct, either, without
 from cosignal.simulator.interventions.testing import known_cases
 from cosignal.simulator.parameters.behaviour import IsolationParameters
 from cosignal.simulator.state import NEVER
@@ -45,14 +46,14 @@ class Isolation:
         """Let people give up, begin, and be released."""
         self._drop_out(sim, day)
         self._release(sim, day)
-        symptoms = np.union1d(sim.today["onset"], sim.today.get("background", NOBODY))
+        symptoms = either(sim.today["onset"], sim.today.get("background", NOBODY))
         self._isolate(sim, "symptoms", symptoms, self.parameters.on_symptoms)
         positive = sim.today.get("positive", NOBODY)
         self._isolate(sim, "positive", positive, self.parameters.on_positive)
         others = household_members(sim.people, positive)
         stream = sim.stream("isolation.household")
         home = chosen(stream, day, others, self.parameters.household)
-        quarantine_contacts(sim, np.setdiff1d(home, positive))
+        quarantine_contacts(sim, without(home, positive))
 
     def _isolate(self, sim: "Sim", why: str, ids: Ids, probability: float) -> None:
         stream = sim.stream(f"isolation.{why}")
@@ -73,7 +74,7 @@ class Isolation:
         early = (state.quarantined[ids] == 1) & ~self._tested_late(sim, ids)
         state.isolated_until[ids[~early]] = NEVER
         if self.parameters.smart_release > 0:
-            due = np.unique(sim.queue("isolation.release").take(day))
+            due = distinct(sim.queue("isolation.release").take(day))
             sim.queue("test.order").put(day + 1, due[state.isolated_until[due] > day])
 
     def _tested_late(self, sim: "Sim", ids: Ids) -> npt.NDArray[np.bool_]:

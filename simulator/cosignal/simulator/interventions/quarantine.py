@@ -20,6 +20,7 @@ import numpy as np
 
 from cosignal.simulator.interventions.draws import Ids, chosen
 from cosignal.simulator.interventions.intervention import in_force
+from cosignal.simulator.interventions.sets import distinct, without
 from cosignal.simulator.interventions.testing import known_cases
 from cosignal.simulator.state import DEAD, INFECTED
 
@@ -55,7 +56,7 @@ def quarantine_contacts(sim: "Sim", ids: Ids) -> None:
     isolation = in_force(sim, sim.parameters.isolation)
     contacts = _quarantine(sim, ids)
     if isolation.household_of_contacts > 0:
-        others = np.setdiff1d(household_members(sim.people, contacts), contacts)
+        others = without(household_members(sim.people, contacts), contacts)
         stream = sim.stream("isolation.household_of_contacts")
         _quarantine(
             sim, chosen(stream, sim.day, others, isolation.household_of_contacts)
@@ -72,7 +73,7 @@ def household_members(people: "People", ids: Ids) -> Ids:
     Returns:
         Ascending, distinct, with `ids` themselves.
     """
-    homes = np.unique(people.household[ids])
+    homes = distinct(people.household[ids])
     first = people.household_start[homes].astype(np.int64)
     sizes = people.household_start[homes + 1] - first
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -82,7 +83,7 @@ def household_members(people: "People", ids: Ids) -> Ids:
 
 def _quarantine(sim: "Sim", ids: Ids) -> Ids:
     state, isolation = sim.state, in_force(sim, sim.parameters.isolation)
-    ids = np.unique(ids)
+    ids = distinct(ids)
     able = ~known_cases(state, ids, sim.day) & (state.status[ids] != DEAD)
     contacts: Ids = ids[able]
     _record(sim, contacts, "quarantine")

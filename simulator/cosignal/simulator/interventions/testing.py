@@ -28,6 +28,7 @@ from cosignal.simulator.interventions.draws import (
     rare,
     whole_number,
 )
+from cosignal.simulator.interventions.sets import either, without
 from cosignal.simulator.parameters.behaviour import TestingParameters
 from cosignal.simulator.state import DEAD, NEVER, State
 
@@ -71,7 +72,7 @@ class Testing:
         _tell(sim, day, self.parameters)
 
     def _order(self, sim: "Sim", day: int) -> None:
-        symptoms = np.union1d(sim.today["onset"], sim.today["background"])
+        symptoms = either(sim.today["onset"], sim.today["background"])
         ordering = chosen(
             sim.stream("testing.order"), day, symptoms, self.parameters.symptomatic
         )
@@ -127,7 +128,7 @@ def serve(sim: "Sim", tests: int, day: int, parameters: TestingParameters) -> Id
     for ordered in range(first, day + 1):
         if tests == 0:
             break
-        ids = np.setdiff1d(queue.take(ordered), np.concatenate(served))
+        ids = without(queue.take(ordered), np.concatenate(served))
         ids = ids[_may_be_tested(sim, ids, day, parameters)]
         turn = np.argsort(chances(sim.stream("testing.turn"), ordered, ids, CHOICE))
         served.append(ids[turn[:tests]])

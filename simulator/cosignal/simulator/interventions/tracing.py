@@ -28,6 +28,7 @@ from cosignal.simulator.interventions.draws import (
 )
 from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.interventions.quarantine import quarantine_contacts
+from cosignal.simulator.interventions.sets import distinct
 from cosignal.simulator.parameters.behaviour import TracingParameters
 from cosignal.simulator.state import DEAD
 from cosignal.simulator.streams import pair_uniform
@@ -79,7 +80,7 @@ class ManualTracing:
         return np.sort(np.concatenate(cases))
 
     def _call(self, sim: "Sim", day: int) -> None:
-        contacts = np.unique(sim.queue("tracing.contact").take(day))
+        contacts = distinct(sim.queue("tracing.contact").take(day))
         contacts = contacts[sim.state.status[contacts] != DEAD]
         sim.record.count("traced", day, contacts)
         stream = sim.stream("tracing.compliance")
@@ -107,7 +108,7 @@ def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Ids:
         _pair_chances(key, cases, (index, others, layers), luck)
         recall = np.asarray(parameters.recall)[layers]
         contacts.append(others[luck < recall])
-    return np.unique(np.concatenate(contacts))
+    return distinct(np.concatenate(contacts))
 
 
 @kernel

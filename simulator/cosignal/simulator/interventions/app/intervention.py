@@ -35,6 +35,7 @@ from cosignal.simulator.interventions.draws import (
     chosen,
     days_later,
 )
+from cosignal.simulator.interventions.sets import distinct, either, without
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.state import DEAD, NEVER
 from cosignal.simulator.threads import share
@@ -75,9 +76,9 @@ class App:
         offered = positive[has_app(sim, positive, day)]
         sim.record.count("codes", day, offered)
         if app.on_symptoms:
-            offered = np.setdiff1d(offered, self._published_before(sim, offered))
-            ill = np.union1d(sim.today["onset"], sim.today.get("background", NOBODY))
-            offered = np.union1d(offered, ill[has_app(sim, ill, day)])
+            offered = without(offered, self._published_before(sim, offered))
+            ill = either(sim.today["onset"], sim.today.get("background", NOBODY))
+            offered = either(offered, ill[has_app(sim, ill, day)])
         willing = chosen(sim.stream("app.consent"), day, offered, app.consent)
         uploading = days_later(sim.stream("app.code"), day, willing, app.code_delay)
         sim.queue("app.upload").put(uploading, willing)
@@ -91,7 +92,7 @@ class App:
         return chosen(sim.stream("app.consent"), days, ill, self.parameters.consent)
 
     def _upload(self, sim: "Sim", day: int) -> None:
-        ids = np.unique(sim.queue("app.upload").take(day))
+        ids = distinct(sim.queue("app.upload").take(day))
         ids = ids[has_app(sim, ids, day)]
         state = sim.state
         reference = reference_days(
@@ -147,11 +148,11 @@ class App:
             weights = np.full((len(days), len(first)), standard)
             pairs = self._exposed(sim, first, weights, day)
             self._download(sim, "app.second_alert", first, pairs, day)
-            second = np.setdiff1d(self._alerted(sim, "app.second_alert", day), first)
-        respond(sim, self.parameters, np.union1d(first, second), day)
+            second = without(self._alerted(sim, "app.second_alert", day), first)
+        respond(sim, self.parameters, either(first, second), day)
 
     def _alerted(self, sim: "Sim", queue: str, day: int) -> Ids:
-        ids = np.unique(sim.queue(queue).take(day))
+        ids = distinct(sim.queue(queue).take(day))
         alerted: Ids = ids[has_app(sim, ids, day) & (sim.state.status[ids] != DEAD)]
         return alerted
 
