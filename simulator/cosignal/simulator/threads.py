@@ -10,6 +10,7 @@ What this module guarantees:
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 Work = TypeVar("Work")
@@ -26,9 +27,26 @@ def share(
         items: With what.
         threads: How many do it; with one, the caller does.
     """
-    if threads == 1:
-        return list(map(function, items))
-    return list(_pool(threads).map(function, items))
+    work = list(items)
+    if threads == 1 or len(work) == 1:
+        return list(map(function, work))
+    return list(_pool(threads).map(function, work))
+
+
+def ranges(count: int, threads: int, least: int) -> list[tuple[int, int]]:
+    """Cut things that stand in a row into one part for each thread.
+
+    Args:
+        count: How many things.
+        threads: How many share the work.
+        least: Of a part, or fewer threads do it: handing over takes time as well.
+
+    Returns:
+        First, and first after, of each part.
+    """
+    parts = max(1, min(threads, count // least))
+    cuts = [count * number // parts for number in range(parts + 1)]
+    return list(pairwise(cuts))
 
 
 @lru_cache(maxsize=8)

@@ -8,12 +8,19 @@ What this module guarantees:
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from cosignal.simulator.interventions.draws import NOBODY, Ids, chosen
+from cosignal.simulator.compiled import kernel
+from cosignal.simulator.interventions.draws import (
+    CHOICE,
+    NOBODY,
+    Ids,
+    chosen,
+    keys_of_day,
+)
 from cosignal.simulator.interventions.quarantine import (
     household_members,
     isolate_cases,
@@ -23,9 +30,14 @@ from cosignal.simulator.interventions.sets import distinct, either, without
 from cosignal.simulator.interventions.testing import known_cases
 from cosignal.simulator.parameters.behaviour import IsolationParameters
 from cosignal.simulator.state import NEVER
+from cosignal.simulator.streams import uniform
+from cosignal.simulator.threads import ranges, share
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
+
+#: People for whom a thread is worth its while.
+_LEAST: Final = 100_000
 
 
 @dataclass(slots=True)
@@ -62,10 +74,14 @@ class Isolation:
 
     def _drop_out(self, sim: "Sim", day: int) -> None:
         if self.parameters.drop_out > 0:
-            at_home = _at_home(sim.state.isolated_until, day)
-            stream = sim.stream("isolation.drop_out")
-            leaving = chosen(stream, day, at_home, self.parameters.drop_out)
-            sim.state.isolated_until[leaving] = NEVER
+            key = keys_of_day([sim.stream("isolation.drop_out")], day)[0]
+            until, chance = sim.state.isolated_until, self.parameters.drop_out
+            parts = ranges(len(until), sim.threads, _LEAST)
+            share(
+                lambda part: _give_up(*part, day, key, chance, until),
+                parts,
+                sim.threads,
+            )
 
     def _release(self, sim: "Sim", day: int) -> None:
         state = sim.state
@@ -89,6 +105,9 @@ class Isolation:
         return late
 
 
-def _at_home(until: npt.NDArray[np.int16], day: int) -> Ids:
-    found: Ids = np.flatnonzero(until > day).astype(np.int32)
-    return found
+@kernel
+def _give_up(first, end, day, key, probability, until):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    """Let people of a range go out again who are at home; `until` as in `State`."""
+    for i in range(first, end):
+        if until[i] > day and uniform(key, i, CHOICE) < probability:
+            until[i] = NEVER
