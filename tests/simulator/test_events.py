@@ -39,3 +39,14 @@ def test_what_was_put_in_for_a_day_that_is_over_comes_out_today() -> None:
     queue.put(np.array([1, 4]), np.array([7, 8], np.int32))
 
     assert queue.take(5).tolist() == [7, 8]
+
+
+@settings(max_examples=60)
+@given(days=st.lists(st.sampled_from([-1, 0, 3, 70_000, 2**31 - 1]), max_size=30))
+def test_days_may_be_far_apart(days: list[int]) -> None:
+    queue = Queue()
+    queue.put(np.array(days, np.int64), np.arange(len(days), dtype=np.int32))
+
+    for day in sorted(set(days)):
+        expected = [person for person, when in enumerate(days) if when == day]
+        assert expected == queue.take(day).tolist()

@@ -11,7 +11,7 @@ from cosignal.simulator.disease.courses import remaining
 from cosignal.simulator.disease.tables import make_tables
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.simulation import Sim
-from cosignal.simulator.state import RECOVERED, SUSCEPTIBLE, State, new_state
+from cosignal.simulator.state import NEVER, RECOVERED, SUSCEPTIBLE, State, new_state
 from tests.simulator.well_mixed import alike, well_mixed
 
 
@@ -39,6 +39,37 @@ def test_seeds_come_on_the_first_day_and_imports_on_all() -> None:
 def test_more_seeds_than_people_are_refused() -> None:
     with pytest.raises(UsageError, match=r"disease\.seeds: expected at most 200"):
         run(agents=200, disease__seeds=201, disease__r0=0.0)
+
+
+class Cures:
+    """An intervention of a user's own that ends some infections early."""
+
+    start, stop = 5, None
+
+    def apply(self, sim: Sim, day: int) -> None:
+        cured = np.flatnonzero(sim.state.infected_day == day - 3)[::2]
+        sim.state.infected_day[cured] = NEVER
+        sim.state.status[cured] = RECOVERED
+
+
+@pytest.mark.parametrize("own", [[], [Cures()]])
+def test_infectious_are_those_whom_the_days_of_infection_say(own: list[Cures]) -> None:
+    # Protection is gone within days, so that people are infected again and again.
+    values: dict[str, Any] = {"disease__immunity": 0.2, "disease__imports": 4.0}
+    sim = Sim("FR", agents=2000, days=60, r0=5.0, interventions=own, **values)
+    length = len(sim.outbreak.tables.profile)
+    again = 0
+
+    for day in range(60):
+        sim.step()
+        since = day + 1 - sim.state.infected_day.astype(int)
+        there = (since > 0) & (since < length) & (sim.state.infected_day >= 0)
+        again += int(np.count_nonzero(sim.state.infections[there] > 1))
+
+        found = sim.outbreak.infectious(day + 1)
+
+        assert np.flatnonzero(there).tolist() == found.tolist()
+    assert again > 1000
 
 
 def test_the_first_cases_do_not_depend_on_interventions() -> None:

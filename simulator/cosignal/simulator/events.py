@@ -8,11 +8,13 @@ What this module guarantees:
 
 from collections import defaultdict
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 Ids = npt.NDArray[np.int32]
+_SHORT: Final = 1 << 16
 
 
 class Queue:
@@ -33,7 +35,7 @@ class Queue:
         if when.ndim == 0:
             self._days[int(when)].append(ids)
             return
-        order = np.argsort(when, kind="stable")
+        order = _order(when)
         when, ids = when[order], ids[order]
         cuts = (np.flatnonzero(when[1:] != when[:-1]) + 1).tolist()
         for first, end in pairwise([0, *cuts, len(ids)]):
@@ -47,3 +49,11 @@ class Queue:
         if not parts:
             return np.empty(0, np.int32)
         return np.sort(np.concatenate(parts))
+
+
+def _order(days: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Stable order of days; numbers of 16 bits are sorted without comparing them."""
+    whole = days.astype(np.int64)
+    if len(whole) and whole.max() - whole.min() < _SHORT:
+        return np.argsort((whole - whole.min()).astype(np.uint16), kind="stable")
+    return np.argsort(days, kind="stable")

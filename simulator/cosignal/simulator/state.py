@@ -9,7 +9,6 @@ Who changes what: `disease` and `spread` own infection and course, `intervention
 isolation, tests and app; nobody writes another one's arrays.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -125,5 +124,5 @@ def new_state(agents: int) -> State:
 
 def some_of(state: State, first: int, end: int) -> State:
     """People of a range of numbers, from `first` to before `end`; not a copy."""
-    arrays: Iterable[Any] = (array[first:end] for array in state)
+    arrays: list[Any] = [array[first:end] for array in state]
     return State(*arrays)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.disease.courses import begin_infections
 from cosignal.simulator.disease.imports import arrivals
 from cosignal.simulator.disease.tables import make_tables
@@ -24,8 +25,9 @@ from cosignal.simulator.results.infections import (
     NewInfections,
 )
 from cosignal.simulator.spread import Hazards, Spread, World, hazards
-from cosignal.simulator.state import DEAD, FATAL, RECOVERED
+from cosignal.simulator.state import DEAD, FATAL, NEVER, RECOVERED
 from cosignal.simulator.streams import day_key
+from cosignal.simulator.threads import ranges, share
 
 if TYPE_CHECKING:
     from cosignal.simulator.contacts.days import DayContacts
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int32]
 
+#: Infections for which a thread is worth its while.
+_LEAST: Final = 1000
 _EVENTS: Final = ("onset", "hospital", "icu", "end")
 _COUNTED: Final = {"onset": "onsets", "dead": "deaths"}
 
@@ -65,7 +69,9 @@ class Outbreak:
         )
         self._weights = layer_weights(parameters)
         self._queues = {name: Queue() for name in _EVENTS}
+        # Infected by day, of the last days; and all that are infectious, as of a day.
         self._cohorts: dict[int, Ids] = {}
+        self._infectious, self._joined = np.empty(0, np.int32), NEVER
         self._wards = {name: np.empty(0, np.int32) for name in ("hospital", "icu")}
         self._log = InfectionLog()
 
@@ -110,15 +116,18 @@ class Outbreak:
         They come in ascending order, so that people who live and work together are
         looked at one after the other: what is asked of them is then at hand.
         """
-        infected_day = self._sim.state.infected_day
-        first = day - len(self.tables.profile) + 1
-        self._cohorts.pop(first - 1, None)
-        found = [
-            ids[infected_day[ids] == since]
-            for since, ids in self._cohorts.items()
-            if first <= since < day
+        new = [
+            ids for since, ids in self._cohorts.items() if self._joined < since < day
         ]
-        return np.sort(np.concatenate(found)) if found else np.empty(0, np.int32)
+        for since in [since for since in self._cohorts if since < day - 1]:
+            del self._cohorts[since]
+        found = np.sort(np.concatenate([self._infectious, *new]))
+        first = max(0, day - len(self.tables.profile) + 1)
+        count = _still(found, self._sim.state.infected_day, first, day)
+        self._infectious, self._joined = found[:count], day - 1
+        for since in [since for since in self._cohorts if since < day - 1]:
+            del self._cohorts[since]
+        return self._infectious
 
     def infections(self) -> InfectionTable:
         """All infections up to now."""
@@ -142,16 +151,7 @@ class Outbreak:
         sim, state, ids = self._sim, self._sim.state, new.ids
         self._log.add(day, new, state)
         key = np.uint64(day_key(sim.stream("disease.course"), day))
-        begin_infections(
-            ids,
-            new.infectors,
-            day,
-            new.variants,
-            key,
-            sim.people.age,
-            state,
-            self.tables,
-        )
+        self._begin(day, new, key)
         for name in _EVENTS:
             days = getattr(state, f"{name}_day")[ids]
             self._queues[name].put(days[days > day], ids[days > day])
@@ -162,6 +162,44 @@ class Outbreak:
         sim.record.count("infections", day, ids)
         self._count_layers(day, ids, new.layers)
 
+    def _begin(self, day: int, new: NewInfections, key: np.uint64) -> None:
+        """Draw what will happen to whom: nobody is there twice, so in any order."""
+        sim = self._sim
+
+        def begin(part: tuple[int, int]) -> None:
+            rows = slice(*part)
+            begin_infections(
+                new.ids[rows],
+                new.infectors[rows],
+                day,
+                new.variants[rows],
+                key,
+                sim.people.age,
+                sim.state,
+                self.tables,
+            )
+
+        share(begin, ranges(len(new.ids), sim.threads, _LEAST), sim.threads)
+
     def _count_layers(self, day: int, ids: Ids, layers: npt.NDArray[np.uint8]) -> None:
         for number, name in enumerate(LAYERS):
             self._sim.record.count(f"infections_{name}", day, ids[layers == number])
+
+
+@kernel
+def _still(ids, infected_day, first, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Move those who were infected from a first day on, and before a day, to the front.
+
+    Who was infected again meanwhile stands twice in `ids`, and once afterwards.
+
+    Returns:
+        How many they are.
+    """
+    count = 0
+    for place in range(len(ids)):
+        i = ids[place]
+        is_new = count == 0 or ids[count - 1] != i
+        if is_new and first <= infected_day[i] < day:
+            ids[count] = i
+            count += 1
+    return count

@@ -57,6 +57,13 @@ def keys_of_day(streams: Sequence[np.uint64], day: int) -> npt.NDArray[np.uint64
 
 
 @kernel
+def _chances_of_day(stream, day, ids, purpose, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    key = day_key(stream, day)
+    for place in range(len(ids)):
+        found[place] = uniform(key, ids[place], purpose)
+
+
+@kernel
 def _chances(stream, days, ids, purpose, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     for place in range(len(ids)):
         key = day_key(stream, days[place])
@@ -78,10 +85,13 @@ def chances(
         Shape (m,).
     """
     people = np.ascontiguousarray(ids, np.int32)
-    days = np.empty(len(people), np.int64)
-    days[:] = day
     found = np.empty(len(people), np.float64)
-    _chances(stream, days, people, int(purpose), found)
+    if isinstance(day, int):
+        _chances_of_day(stream, day, people, int(purpose), found)
+    else:
+        days = np.empty(len(people), np.int64)
+        days[:] = day
+        _chances(stream, days, people, int(purpose), found)
     return found
 
 

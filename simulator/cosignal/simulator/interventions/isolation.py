@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
+from numba import int16
 
 from cosignal.simulator.compiled import kernel
 from cosignal.simulator.interventions.draws import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 #: People for whom a thread is worth its while.
 _LEAST: Final = 100_000
+_BLOCK: Final = 4096
 
 
 @dataclass(slots=True)
@@ -76,12 +78,12 @@ class Isolation:
         if self.parameters.drop_out > 0:
             key = keys_of_day([sim.stream("isolation.drop_out")], day)[0]
             until, chance = sim.state.isolated_until, self.parameters.drop_out
+
+            def give_up(part: tuple[int, int]) -> None:
+                _give_up(*part, day, (key, chance), until, np.empty(_BLOCK, np.int32))
+
             parts = ranges(len(until), sim.threads, _LEAST)
-            share(
-                lambda part: _give_up(*part, day, key, chance, until),
-                parts,
-                sim.threads,
-            )
+            share(give_up, parts, sim.threads)
 
     def _release(self, sim: "Sim", day: int) -> None:
         state = sim.state
@@ -106,8 +108,25 @@ class Isolation:
 
 
 @kernel
-def _give_up(first, end, day, key, probability, until):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
-    """Let people of a range go out again who are at home; `until` as in `State`."""
-    for i in range(first, end):
-        if until[i] > day and uniform(key, i, CHOICE) < probability:
-            until[i] = NEVER
+def _give_up(first, end, day, chance, until, at_home):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    """Let people of a range go out again who are at home, with a probability.
+
+    Args:
+        first: Of the range.
+        end: First one after it.
+        day: Of the run.
+        chance: Key of the day's draws, and the probability.
+        until: `State.isolated_until`.
+        at_home: For as many people as are looked at in one go. They are listed without
+            a branch: the processor would guess wrong at each of them.
+    """
+    today = int16(day)
+    key, probability = chance
+    for start in range(first, end, len(at_home)):
+        count = 0
+        for i in range(start, min(start + len(at_home), end)):
+            at_home[count] = i
+            count += until[i] > today
+        for place in range(count):
+            if uniform(key, at_home[place], CHOICE) < probability:
+                until[at_home[place]] = NEVER
