@@ -44,7 +44,8 @@ def test_more_seeds_than_people_are_refused() -> None:
 class Cures:
     """An intervention of a user's own that ends some infections early."""
 
-    start, stop = 5, None
+    start = 5
+    stop: int | None = None
 
     def apply(self, sim: Sim, day: int) -> None:
         cured = np.flatnonzero(sim.state.infected_day == day - 3)[::2]

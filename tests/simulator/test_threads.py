@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,22 @@ def test_parts_are_all_there_is_in_order_and_none_is_small(
 def test_results_come_in_the_order_of_the_work() -> None:
     for work in ([], [3], [3, 1, 2]):
         assert [-number for number in work] == share(lambda one: -one, work, 2)
+
+
+@pytest.mark.parametrize("fails", [0, 7])
+def test_an_error_is_told_once_nobody_works_on(fails: int) -> None:
+    begun, ended = [], []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == fails:
+            raise IndexError(f"work {number}")
+        ended.append(number)
+
+    with pytest.raises(IndexError, match=f"work {fails}"):
+        share(work, range(8), 3)
+
+    assert sorted(begun) == sorted([*ended, fails])
 
 
 def test_a_run_large_enough_for_all_work_to_be_shared_is_the_same() -> None:

@@ -4,11 +4,13 @@ What this module guarantees:
 
 * Results come in the order of the work, whoever did it.
 * Threads are made once, and wait for more: a day's work takes milliseconds, and would
-  be spent on making them.
+  be spent on making them. Whoever shares work does a part of it.
+* If something fails nothing more is begun, and what was is over when the error is told.
 """
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -30,7 +32,32 @@ def share(
     work = list(items)
     if threads == 1 or len(work) == 1:
         return list(map(function, work))
-    return list(_pool(threads).map(function, work))
+    found: dict[int, Found] = {}
+    waiting = deque(range(len(work)))
+
+    def help_out() -> None:
+        for place in _taken(waiting):
+            found[place] = function(work[place])
+
+    helpers = [_pool(threads - 1).submit(help_out) for _ in range(threads - 1)]
+    try:
+        help_out()
+    finally:
+        waiting.clear()
+        wait(helpers)
+    for helper in helpers:
+        helper.result()
+    return [found[place] for place in range(len(work))]
+
+
+def _taken(waiting: deque[int]) -> Iterator[int]:
+    """Take what waits, one by one, until another thread has taken the last."""
+    while True:
+        try:
+            place = waiting.popleft()
+        except IndexError:
+            return
+        yield place
 
 
 def ranges(count: int, threads: int, least: int) -> list[tuple[int, int]]:

@@ -20,12 +20,15 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from numba import int64
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.interventions.draws import chances
+from cosignal.simulator.compiled import kernel
+from cosignal.simulator.interventions.draws import chances, keys_of_day
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.recorder import AGE_BANDS
 from cosignal.simulator.state import NEVER
+from cosignal.simulator.streams import uniform
 
 #: What the draws of the stream `app.adoption` are for; all are those of day 0.
 _OWN, _HOUSEHOLD, _ALIKE, _INSTALLATION, _REMOVAL, _REGION = range(6)
@@ -116,13 +119,19 @@ def users_by_day(since: Days, until: Days, days: int) -> npt.NDArray[np.int64]:
 def _decisions(
     household: npt.NDArray[np.int32], clustering: float, stream: np.uint64
 ) -> npt.NDArray[np.float64]:
-    everybody = np.arange(len(household), dtype=np.int32)
-    own = chances(stream, 0, everybody, _OWN)
-    if clustering == 0:
-        return own
-    alike = chances(stream, 0, everybody, _ALIKE) < math.sqrt(clustering)
-    shared = chances(stream, 0, household, _HOUSEHOLD)
-    return np.where(alike, shared, own)
+    found = np.empty(len(household), np.float64)
+    _decide(household, math.sqrt(clustering), keys_of_day([stream], 0)[0], found)
+    return found
+
+
+@kernel
+def _decide(household, alike, key, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Draw for everybody: the household's draw with a probability, else their own."""
+    for i in range(len(household)):
+        who, what = int64(i), _OWN
+        if alike > 0.0 and uniform(key, i, _ALIKE) < alike:
+            who, what = int64(household[i]), _HOUSEHOLD
+        found[i] = uniform(key, who, what)
 
 
 def _regional(
