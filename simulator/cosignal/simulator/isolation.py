@@ -4,17 +4,18 @@ What this module guarantees:
 
 * Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
   as that is; bit 0 is set once the day's interventions have acted.
-* Somebody in hospital or dead counts as isolated.
+* Somebody in hospital or dead has bit 0 set as well, but does not stay at home: no day
+  of isolation or quarantine is counted, and at home they meet nobody either.
 """
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import uint32
 
-from cosignal.simulator.compiled import kernel
+from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.state import DEAD, State
 from cosignal.simulator.threads import share
 
@@ -44,6 +45,26 @@ def begin_day(state: State) -> None:
     np.left_shift(state.isolation, np.uint32(1), out=state.isolation)
 
 
+def is_away(i: Any, day: int, state: State) -> Any:  # noqa: ANN401 - one, or all
+    """Whether somebody was in hospital or dead on a day, today or earlier.
+
+    Of the last infection: a stay in hospital before it is forgotten.
+
+    Args:
+        i: Who; or all people, as a slice.
+        day: Of the run.
+        state: Of the run.
+    """
+    end = state.end_day[i]
+    ward = state.hospital_day[i]
+    in_ward = (ward >= 0) & (ward <= day) & (day < end)
+    return in_ward | ((state.status[i] == DEAD) & (end <= day))
+
+
+#: The same for kernels.
+was_away = inlined(is_away)
+
+
 def end_day(sim: "Sim", day: int) -> None:
     """Let isolation take effect, and count it.
 
@@ -64,15 +85,15 @@ def _settle(first, end, day, state):  # type: ignore[no-untyped-def] # noqa: ANN
     home = contact = infected = 0
     for i in range(first, end):
         is_dead = state.status[i] == DEAD
-        at_home = state.isolated_until[i] > day and not is_dead
+        ward = state.hospital_day[i]
+        away = ward >= 0 and ward <= day < state.end_day[i]
+        at_home = state.isolated_until[i] > day and not is_dead and not away
         if at_home:
             home += 1
             if state.quarantined[i]:
                 contact += 1
                 if state.status[i] == 1:
                     infected += 1
-        ward = state.hospital_day[i]
-        away = ward >= 0 and ward <= day < state.end_day[i]
         if at_home or away or is_dead:
             state.isolation[i] |= uint32(1)
     return home, contact, infected

@@ -35,7 +35,7 @@ from cosignal.simulator.contacts.slots import (
     resolve_slot,
     slot_count,
 )
-from cosignal.simulator.disease.courses import remaining
+from cosignal.simulator.disease.immunity import remaining
 from cosignal.simulator.disease.tables import Tables
 from cosignal.simulator.population.people import People
 from cosignal.simulator.state import DEAD, INFECTED, SUSCEPTIBLE, State

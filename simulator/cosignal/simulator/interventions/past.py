@@ -3,7 +3,8 @@
 What this module guarantees:
 
 * A past day is looked at as it was: with its own closures, and with who stayed at home
-  on that day, not with who does today. Two of one household meet all the same.
+  on that day, not with who does today. Two of one household meet all the same, unless
+  one of them was in hospital or dead.
 * Nothing is stored for it but a bit for each person and day.
 * The contacts are those that could transmit, each once for each case, in order.
 """
@@ -18,7 +19,9 @@ from cosignal.simulator.compiled import kernel
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.interventions.draws import Ids
+from cosignal.simulator.isolation import was_away
 from cosignal.simulator.population.people import HOUSEHOLD, People
+from cosignal.simulator.state import State
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -45,8 +48,7 @@ def past_contacts(sim: "Sim", cases: Ids, day: int) -> Found:
     places = np.empty(room, np.int64)
     others = np.empty(room, np.int32)
     layers = np.empty(room, np.uint8)
-    ago = np.uint32(sim.day - day)
-    past = Past(contacts, sim.people, sim.state.isolation, ago)
+    past = Past(contacts, sim.people, sim.state, day, np.uint32(sim.day - day))
     count = _fill(cases, past, places, others, layers)
     return places[:count], others[:count], layers[:count]
 
@@ -57,13 +59,15 @@ class Past(NamedTuple):
     Attributes:
         contacts: Of the day.
         people: Who is there.
-        isolation: `State.isolation`.
+        state: `State` of today.
+        day: Of the run.
         ago: How many days ago, a bit of `isolation`.
     """
 
     contacts: DayContacts
     people: People
-    isolation: npt.NDArray[np.uint32]
+    state: State
+    day: int
     ago: np.uint32
 
 
@@ -82,13 +86,19 @@ def _fill(cases, past, places, others, layers):  # type: ignore[no-untyped-def] 
     count = 0
     for place in range(len(cases)):
         i = cases[place]
-        i_home = (past.isolation[i] >> past.ago) & uint32(1)
+        if was_away(i, past.day, past.state):
+            continue
+        i_home = (past.state.isolation[i] >> past.ago) & uint32(1)
         for slot in range(slot_count(i, past.people)):
             j, layer = resolve_slot(i, slot, past.contacts, past.people)
             if j < 0:
                 continue
-            j_home = (past.isolation[j] >> past.ago) & uint32(1)
-            if layer == HOUSEHOLD or not (i_home or j_home):
+            if layer == HOUSEHOLD:
+                met = not was_away(j, past.day, past.state)
+            else:
+                j_home = (past.state.isolation[j] >> past.ago) & uint32(1)
+                met = not (i_home or j_home)
+            if met:
                 places[count] = place
                 others[count] = j
                 layers[count] = layer
