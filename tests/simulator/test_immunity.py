@@ -139,6 +139,16 @@ def test_another_infection_with_a_variant_renews_protection_from_it() -> None:
         assert left(state, tables, 0, again + 50) == pytest.approx(0.5)
 
 
+def test_immunity_that_people_begin_with_is_remembered_too() -> None:
+    tables, state = tables_of(variants=THREE), new_state(1, variants=3)
+    state.status[0], state.infections[0], state.end_day[0] = RECOVERED, 1, 0
+
+    infect(state, tables, 1, 60)
+    infect(state, tables, 2, 120)
+
+    assert [left(state, tables, variant, 200) for variant in range(3)] == [0, 0, 0]
+
+
 def test_one_variant_costs_no_memory() -> None:
     assert new_state(1000).recovery_day.nbytes == 0
     assert new_state(1000, variants=3).recovery_day.nbytes == 6000
@@ -176,6 +186,31 @@ def test_protection_is_that_of_the_strongest_infection_whatever_came_between(
         ]
         expected = max(protections, default=0.0)
         assert left(state, tables, variant, now) == pytest.approx(1 - expected)
+
+
+def test_courses_of_a_day_do_not_depend_on_the_order_of_infections() -> None:
+    tables = tables_of(variants=THREE, vaccination__delay=0)
+    states = []
+    for order in (slice(None), slice(None, None, -1)):
+        state = new_state(3000, variants=3)
+        for day in (5, 60, 120):
+            ids = np.arange(day, 3000, dtype=np.int32)[order]
+            begin_infections(
+                ids,
+                ids - 1,
+                day,
+                ((ids + day) % 3).astype(np.uint8),
+                np.uint64(day),
+                (np.arange(3000) % 90).astype(np.uint8),
+                state,
+                tables,
+            )
+            state.vaccinated_day[::2] = day
+        states.append(state)
+
+    for name, one, other in zip(State._fields, *states, strict=True):
+        assert np.array_equal(one, other), name
+    assert np.any(states[0].course == FATAL)
 
 
 def test_a_reinfection_needs_a_hospital_less_often() -> None:
@@ -234,9 +269,10 @@ def test_nobody_is_infected_twice_by_a_variant_that_they_are_immune_to(
 
     found = long_run(matrix, days=110, seed=seed).run().infections
 
-    pairs = Counter(zip(found.person.tolist(), found.variant.tolist(), strict=True))
-    assert len(pairs) > 100
-    assert max(pairs.values()) == 1
+    for column in (found.variant, found.day):
+        pairs = Counter(zip(found.person.tolist(), column.tolist(), strict=True))
+        assert len(pairs) > 100
+        assert max(pairs.values()) == 1
 
 
 @given(half_life=st.floats(1, 60), seed=st.integers(0, 99))

@@ -33,8 +33,6 @@ def recover(sim: Sim, ids: np.ndarray, day: int = 0) -> None:
     state = sim.state
     state.status[ids], state.infections[ids] = RECOVERED, 1
     state.end_day[ids] = day
-    if state.recovery_day.size:
-        state.recovery_day[ids, 0] = day
 
 
 def variant(**values: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any parameter

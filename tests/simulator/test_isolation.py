@@ -242,6 +242,20 @@ def test_days_in_hospital_are_no_days_at_home() -> None:
     assert (int(sim.state.isolation[5]) >> (20 - 6)) & 1 == 1
 
 
+def test_who_is_at_home_is_counted_by_age() -> None:
+    sim = quiet(2)
+    isolate_cases(sim, everybody(sim)[:300], confirmed=True)
+    quarantine_contacts(sim, everybody(sim)[300:500])
+    next_day(sim)
+
+    bands = np.minimum(sim.people.age // 10, 8)
+    by_age = sim.record.by_age
+    ages = np.bincount(bands[:500], minlength=9)
+    assert by_age["in_isolation"][2].tolist() == ages.tolist()
+    ages = np.bincount(bands[300:500], minlength=9)
+    assert by_age["in_quarantine"][2].tolist() == ages.tolist()
+
+
 def test_the_dead_do_not_stay_at_home() -> None:
     sim = quiet(2)
     sim.state.status[ids(3)] = DEAD

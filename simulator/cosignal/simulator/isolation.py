@@ -16,7 +16,8 @@ import numpy.typing as npt
 from numba import uint32
 
 from cosignal.simulator.compiled import inlined, kernel
-from cosignal.simulator.state import DEAD, State
+from cosignal.simulator.recorder import AGE_BANDS
+from cosignal.simulator.state import DEAD, INFECTED, State
 from cosignal.simulator.threads import share
 
 if TYPE_CHECKING:
@@ -74,26 +75,31 @@ def end_day(sim: "Sim", day: int) -> None:
     """
     cuts = np.linspace(0, len(sim.state.status), sim.threads + 1).astype(np.int64)
     parts = list(pairwise(cuts.tolist()))
-    counts = share(lambda part: _settle(*part, day, sim.state), parts, sim.threads)
-    for name, count in zip(_COUNTED, np.sum(counts, axis=0).tolist(), strict=True):
-        sim.record.add(name, day, count)
+    bands = sim.record.bands
+
+    def settled(part: tuple[int, int]) -> npt.NDArray[np.int64]:
+        counts = np.zeros((len(_COUNTED), AGE_BANDS), np.int64)
+        _settle(*part, day, sim.state, bands, counts)
+        return counts
+
+    total = np.sum(share(settled, parts, sim.threads), axis=0)
+    for name, row in zip(_COUNTED, total, strict=True):
+        sim.record.add_days(name, day, row[np.newaxis])
 
 
 @kernel
-def _settle(first, end, day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    """Set bit 0 of a range of people; count them by `_COUNTED`."""
-    home = contact = infected = 0
+def _settle(first, end, day, state, bands, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, PLR0917
+    """Set bit 0 of a range of people; count them by `_COUNTED` and age."""
     for i in range(first, end):
         is_dead = state.status[i] == DEAD
         ward = state.hospital_day[i]
         away = ward >= 0 and ward <= day < state.end_day[i]
         at_home = state.isolated_until[i] > day and not is_dead and not away
         if at_home:
-            home += 1
+            counts[0, bands[i]] += 1
             if state.quarantined[i]:
-                contact += 1
-                if state.status[i] == 1:
-                    infected += 1
+                counts[1, bands[i]] += 1
+                if state.status[i] == INFECTED:
+                    counts[2, bands[i]] += 1
         if at_home or away or is_dead:
             state.isolation[i] |= uint32(1)
-    return home, contact, infected

@@ -41,8 +41,8 @@ class State(NamedTuple):
         hospital_day: int16. First day in hospital, if any.
         icu_day: int16. First day in intensive care, if any.
         end_day: int16. Recovery or death.
-        recovery_day: int16, of two dimensions: the `end_day` of the last infection with
-            each variant; no columns where there is but one, of which `end_day` says it.
+        recovery_day: int16, two dimensions. By person and variant, the `end_day` of
+            infections before the last one; no columns where there is but one variant.
         infector: int32. Who infected them last; -1 for a seed.
         infectivity: float32. Multiplies their infectiousness.
         susceptibility: float32. Multiplies their risk, by age; without immunity.

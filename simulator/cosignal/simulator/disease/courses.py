@@ -57,6 +57,8 @@ def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # 
     for row in range(ids.size):
         i = ids[row]
         milder = severity_left(i, variant[row], day, state, tables)
+        if state.infections[i] and state.recovery_day.shape[1] > 0:
+            state.recovery_day[i, state.variant[i]] = state.end_day[i]
         state.status[i] = INFECTED
         state.infector[i] = infectors[row]
         state.infected_day[i] = day
@@ -66,8 +68,6 @@ def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # 
         course = _course(uniform(key, i, _COURSE), variant[row], band, milder, tables)
         state.course[i] = course
         draw_times(i, course, day, key, state, tables)
-        if state.recovery_day.shape[1] > 0:
-            state.recovery_day[i, variant[row]] = state.end_day[i]
         factor = tables.asymptomatic if course == ASYMPTOMATIC else 1.0
         state.infectivity[i] = factor * unit_gamma(tables.dispersion, key, i)
 

@@ -3,11 +3,11 @@
 What this module guarantees:
 
 * Every variant somebody was infected with is remembered, by the day on which the last
-  infection with it ended; with one variant that costs no memory.
+  infection with it ended; with one variant no memory is needed for it.
 * Of several infections the strongest protection counts: they leave one memory of the
   immune system, and counting each would count what variants share more than once.
 * Infection and vaccine protect one after the other: with both, people are protected
-  better than with either (Bobrovitz 2023, Lancet Infect Dis 23:556).
+  better than with either (Bobrovitz 2023, Lancet Infect Dis).
 * Protection against hospital is conditional on infection, wanes with half-lives of its
   own, and has its own shares across variants. The vaccine is one against variant 0.
 """

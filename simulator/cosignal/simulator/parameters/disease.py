@@ -203,7 +203,7 @@ class DiseaseParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="Bobrovitz 2023, Lancet Infect Dis 23:556: 0.83 of severe disease and "
+        source="Bobrovitz 2023, Lancet Infect Dis: 0.83 of severe disease and "
         "0.65 of infections prevented after 3 months, 0.75 and 0.25 after 12; given "
         "infection 0.50 and 0.66",
     )
@@ -350,6 +350,6 @@ class VaccinationParameters:
         unit="days",
         low=0.0,
         high=100_000.0,
-        source="Feikin 2022, Lancet 399:924: in 5 months 10 points less against severe "
+        source="Feikin 2022, Lancet: in 5 months 10 points less against severe "
         "disease and 21 against infection: hardly any, given infection",
     )

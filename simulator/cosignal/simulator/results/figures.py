@@ -22,14 +22,14 @@ def figures(results: "Results") -> dict[str, float]:
     people = results.agents
     found = {
         "infections": float(infections.sum()),
-        "imports": _total(results, "imports"),
-        "imports_failed": _total(results, "imports_failed"),
         "attack_rate": float(np.unique(results.infections.person).size) / people,
         # Without day 0, on which people are infected by decree.
         "peak_infections": float(infections[1:].max(initial=0.0)),
         "peak_day": float(1 + np.argmax(infections[1:]))
         if len(infections) > 1
         else float("nan"),
+        "imports": _total(results, "imports"),
+        "imports_failed": _total(results, "imports_failed"),
     }
     return found | _burden(results) | _spread(results) | _alerts(results)
 
