@@ -8,7 +8,7 @@ from cosignal.simulator.interventions.app.exposures import exposed
 from cosignal.simulator.interventions.app.intervention import install
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.simulation import Sim
-from cosignal.simulator.state import INFECTED
+from cosignal.simulator.state import DEAD, INFECTED
 from tests.simulator.quiet_runs import Ids, everybody, ids, next_day, quiet
 
 #: Everybody has it, every contact counts, nothing takes time, everybody complies.
@@ -334,3 +334,30 @@ def test_exposures_are_looked_at_through_the_phones_of_the_day() -> None:
         _, others = exposed(sim, app, cases, np.ones(len(cases)), day)
         expected |= set(others.tolist())
     assert expected == alerted(sim, 5)
+
+
+def test_phones_of_the_dead_publish_nothing_and_get_no_code() -> None:
+    sim = quiet(6)
+    app = App(PERFECT, start=6)
+    sim.state.status[3] = DEAD
+    sim.today["positive"] = ids(3, 4)
+    app.apply(sim, 6)
+
+    assert sim.record.series("codes")[6] == 1
+    assert sim.record.series("uploads")[6] == 1
+
+
+def test_who_dies_before_the_code_comes_does_not_upload() -> None:
+    sim = quiet(6)
+    app = App(replace(PERFECT, code_delay=2.0), start=6)
+    positive = everybody(sim)[:50]
+    sim.today["positive"] = positive
+    app.apply(sim, 6)
+    sim.state.status[positive] = DEAD
+    for day in range(7, 13):
+        next_day(sim)
+        app.apply(sim, day)
+
+    uploads = sim.record.series("uploads")
+    assert sim.record.series("codes")[6] == 50
+    assert 0 < uploads[6] == uploads.sum() < 50

@@ -6,6 +6,7 @@ import numpy.typing as npt
 import pytest
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.interventions import App
 from cosignal.simulator.interventions.app.adoption import (
     adopters,
     installations,
@@ -13,6 +14,8 @@ from cosignal.simulator.interventions.app.adoption import (
 )
 from cosignal.simulator.interventions.app.intervention import has_app, install
 from cosignal.simulator.parameters.app import AppParameters
+from cosignal.simulator.simulation import Sim
+from cosignal.simulator.state import DEAD, FATAL, INFECTED
 from cosignal.simulator.streams import stream_key
 from tests.simulator.quiet_runs import everybody, ids, quiet
 
@@ -130,6 +133,34 @@ def test_users_by_day_are_those_who_have_it() -> None:
     assert 0 < expected[39] < max(expected)
 
 
+def users_by_age(sim: Sim, day: int) -> list[int]:
+    using = has_app(sim, everybody(sim), day) & (sim.state.status != DEAD)
+    bands = np.minimum(sim.people.age // 10, 8)
+    found: list[int] = np.bincount(bands[using], minlength=9).tolist()
+    return found
+
+
+def test_users_are_counted_by_age_and_alive_whichever_app_is_in_force() -> None:
+    early = AppParameters(adoption=0.6, start=2, ramp=25, uninstall=0.02)
+    apps = (App(early, start=1, stop=18), App(early, start=22, stop=35))
+    sim = quiet(days=40, agents=2000)
+    sim.own_interventions = apps
+    expected = []
+    for day in range(40):
+        # Fifty die a day: what was begun yesterday ends today.
+        dying = np.arange(30 * day, 30 * day + 50, dtype=np.int32)
+        dying = dying[sim.state.status[dying] != DEAD]
+        sim.state.status[dying], sim.state.course[dying] = INFECTED, FATAL
+        sim.outbreak._queues["end"].put(day, dying)
+        sim.step()
+        acting = 1 <= day < 18 or 22 <= day < 35
+        expected.append(users_by_age(sim, day) if acting else [0] * 9)
+
+    assert sim.record.by_age["app_users"].tolist() == expected
+    assert sum(expected[17]) > sum(expected[34]) > 0
+    assert (sim.state.status == DEAD).sum() > 1000
+
+
 def test_nothing_is_removed_where_nobody_uninstalls() -> None:
     since, until = installations(
         np.array([True, False]), AppParameters(start=2), STREAM
@@ -137,7 +168,9 @@ def test_nothing_is_removed_where_nobody_uninstalls() -> None:
 
     assert since.tolist() == [2, -1]
     assert until.tolist() == [-1, -1]
-    assert users_by_day(since, until, 4).tolist() == [0, 0, 1, 1]
+    found = users_by_day(since, until, np.array([3, 3], np.uint8), range(1, 4))
+    assert found[:, 3].tolist() == [0, 1, 1]
+    assert found.sum() == 2
 
 
 def test_an_own_rule_of_adoption_is_left_alone() -> None:

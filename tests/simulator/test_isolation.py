@@ -213,3 +213,57 @@ def test_beginnings_and_their_delay_are_recorded() -> None:
     assert sim.record.series("quarantines")[5] == 3
     assert sim.record.series("quarantines_infected")[5] == 2
     assert sim.record.series("days_to_quarantine")[5] == 4 + 2
+
+
+def in_ward(sim: Sim, person: int, first: int, end: int) -> None:
+    """Let somebody be in hospital from one day to the day before another."""
+    sim.state.status[person] = INFECTED
+    sim.state.hospital_day[person], sim.state.end_day[person] = first, end
+
+
+def test_days_in_hospital_are_no_days_at_home() -> None:
+    sim = quiet(2)
+    in_ward(sim, 5, 4, 7)
+    quarantine_contacts(sim, ids(5, 6))
+    isolate_cases(sim, ids(8), confirmed=True)
+    in_ward(sim, 8, 5, 9)
+
+    for _ in range(18):
+        next_day(sim)
+
+    home, quarantine, infected = (
+        sim.record.series(name).tolist()[2:18]
+        for name in ("in_isolation", "in_quarantine", "in_quarantine_infected")
+    )
+    assert quarantine == [2, 2, 1, 1, 1] + [2] * 9 + [0, 0]
+    assert infected == [1, 1, 0, 0, 0] + [1] * 9 + [0, 0]
+    assert home == [3, 3, 2, 1, 1, 2, 2, 3, 3, 3] + [2] * 4 + [0, 0]
+    # They are not at large all the same.
+    assert (int(sim.state.isolation[5]) >> (20 - 6)) & 1 == 1
+
+
+def test_who_is_at_home_is_counted_by_age() -> None:
+    sim = quiet(2)
+    isolate_cases(sim, everybody(sim)[:300], confirmed=True)
+    quarantine_contacts(sim, everybody(sim)[300:500])
+    next_day(sim)
+
+    bands = np.minimum(sim.people.age // 10, 8)
+    by_age = sim.record.by_age
+    ages = np.bincount(bands[:500], minlength=9)
+    assert by_age["in_isolation"][2].tolist() == ages.tolist()
+    ages = np.bincount(bands[300:500], minlength=9)
+    assert by_age["in_quarantine"][2].tolist() == ages.tolist()
+
+
+def test_the_dead_do_not_stay_at_home() -> None:
+    sim = quiet(2)
+    sim.state.status[ids(3)] = DEAD
+    isolate_cases(sim, ids(3, 4), confirmed=True)
+    quarantine_contacts(sim, ids(3, 6))
+    next_day(sim)
+
+    assert sim.record.series("isolations")[2] == 1
+    assert sim.record.series("quarantines")[2] == 1
+    assert sim.record.series("in_isolation")[2] == 2
+    assert sim.record.series("in_quarantine")[2] == 1

@@ -1,4 +1,4 @@
-"""Imports, variants, immunity and vaccination in runs."""
+"""Variants, waning, vaccination and daily counts in runs."""
 
 import math
 from typing import Any
@@ -6,12 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosignal.protocol.errors import UsageError
-from cosignal.simulator.disease.courses import remaining
-from cosignal.simulator.disease.tables import make_tables
-from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.simulation import Sim
-from cosignal.simulator.state import NEVER, RECOVERED, SUSCEPTIBLE, State, new_state
+from cosignal.simulator.state import DEAD, NEVER, RECOVERED, SUSCEPTIBLE
 from tests.simulator.well_mixed import alike, well_mixed
 
 
@@ -21,24 +17,6 @@ def run(agents: int = 20_000, **values: Any) -> Sim:  # noqa: ANN401 - any param
     )
     sim.run()
     return sim
-
-
-def test_seeds_come_on_the_first_day_and_imports_on_all() -> None:
-    sim = run(disease__r0=0.0, disease__seeds=50, disease__imports=3.0, days=100)
-
-    infections = sim.results.infections
-    later = infections.day > 0
-    assert np.all(infections.infector == -1)
-    assert sim.results.series("infections")[0] >= 50
-    # Poisson of 297: four standard deviations.
-    assert abs(later.sum() - 3.0 * 99) < 4 * math.sqrt(297)
-    assert sim.results.series("imports").sum() == later.sum()
-    assert len(np.unique(infections.person)) == len(infections.person)
-
-
-def test_more_seeds_than_people_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"disease\.seeds: expected at most 200"):
-        run(agents=200, disease__seeds=201, disease__r0=0.0)
 
 
 class Cures:
@@ -125,43 +103,6 @@ def test_waning_lets_people_be_infected_again() -> None:
     assert infections(60.0) > 7000
 
 
-def left(state: State, parameters: Parameters, variant: int, day: int) -> float:
-    return float(_remaining(0, variant, day, state, make_tables(parameters)))
-
-
-def _remaining(*arguments: object) -> float:
-    found: float = remaining.py_func(*arguments)
-    return found
-
-
-def test_protection_is_what_infection_and_vaccine_leave() -> None:
-    parameters = Parameters().with_values(
-        {
-            "variants": [{"name": "b", "cross_immunity": 0.5}],
-            "disease.immunity": 0.8,
-            "disease.waning_half_life": 100.0,
-            "vaccination.against_infection": 0.6,
-            "vaccination.delay": 14,
-            "vaccination.waning_half_life": 50.0,
-        }
-    )
-    naive, recovered, both = new_state(1), new_state(1), new_state(1)
-    for state in (recovered, both):
-        state.status[0], state.infections[0], state.end_day[0] = RECOVERED, 1, 40
-    both.vaccinated_day[0] = 26
-
-    assert left(naive, parameters, 0, 40) == 1.0
-    assert left(recovered, parameters, 0, 40) == pytest.approx(0.2)
-    assert left(recovered, parameters, 1, 40) == pytest.approx(0.6)
-    assert left(recovered, parameters, 0, 140) == pytest.approx(0.6)
-    assert left(both, parameters, 0, 40) == pytest.approx(0.2 * 0.4)
-    assert left(both, parameters, 1, 40) == pytest.approx(0.6 * 0.7)
-    assert left(both, parameters, 0, 90) == pytest.approx(
-        (1 - 0.8 * 2**-0.5) * (1 - 0.3)
-    )
-    assert left(both, parameters, 0, 39) == pytest.approx(0.2)
-
-
 def test_the_old_are_vaccinated_first_as_many_as_there_are_doses() -> None:
     sim = Sim(
         "FR",
@@ -185,6 +126,62 @@ def test_the_old_are_vaccinated_first_as_many_as_there_are_doses() -> None:
     assert day[oldest & vaccinated].max() <= day[~oldest & vaccinated].min()
 
 
+def vaccinating(agents: int = 5000, **values: Any) -> Sim:  # noqa: ANN401
+    base: dict[str, Any] = {
+        "disease__seeds": 0,
+        "days": 10,
+        "vaccination__coverage": (1.0,) * 9,
+    }
+    return Sim("FR", agents=agents, interventions=(), **(base | values))
+
+
+def test_doses_go_to_the_next_where_somebody_is_dead_or_has_one() -> None:
+    plain, other = (vaccinating(vaccination__per_day=0.01) for _ in range(2))
+    plain.run()
+    first = np.flatnonzero(plain.state.vaccinated_day == 0).astype(np.int32)
+    other.state.status[first[:20]] = DEAD
+    other.vaccinate(first[20:])
+
+    other.run()
+
+    assert other.results.series("vaccinated").tolist() == [50 + 30] + [50] * 9
+    assert np.all(other.state.vaccinated_day[first[:20]] == -1)
+    assert np.all(other.state.vaccinated_day[first[20:]] == 0)
+    assert (other.state.vaccinated_day >= 0).sum() == 530
+
+
+def test_no_more_are_vaccinated_than_want_to_be() -> None:
+    sim = vaccinating(vaccination__per_day=0.3, vaccination__coverage=(0.5,) * 9)
+
+    found = sim.run().series("vaccinated")
+
+    assert found[0] == 1500
+    assert found.sum() == (sim.state.vaccinated_day >= 0).sum()
+    assert found[2:].sum() == 0
+
+
+def test_people_are_vaccinated_by_an_own_intervention_and_again_without_harm() -> None:
+    class Campaign:
+        start = 2
+        stop: int | None = None
+
+        def apply(self, sim: Sim, day: int) -> None:
+            if day in {2, 6, 30}:
+                sim.vaccinate(np.array([7, 3, 7], np.int32))
+
+    sim = vaccinating(agents=500, days=40, vaccination__delay=14)
+    sim.own_interventions = (Campaign(),)
+    days = []
+    for _ in range(40):
+        sim.step()
+        days.append(int(sim.state.vaccinated_day[7]))
+
+    # Not protecting yet on day 6; protected on day 30, and anew from then on.
+    assert days == [-1] * 2 + [2] * 28 + [30 - 14] * 10
+    assert sim.record.series("vaccinated").sum() == 6
+    assert np.flatnonzero(sim.state.vaccinated_day >= 0).tolist() == [3, 7]
+
+
 def test_a_vaccine_that_protects_stops_an_epidemic() -> None:
     def attack(protection: float) -> float:
         sim = Sim(
@@ -205,6 +202,7 @@ def test_a_vaccine_that_protects_stops_an_epidemic() -> None:
 
 def test_the_counts_of_a_day_are_those_of_the_people() -> None:
     sim = Sim("FR", agents=20_000, days=60, r0=4.0, disease__seeds=200)
+    gone = {"recovered": 0, "dead": 0}
 
     def look(sim: Sim, day: int) -> None:
         state = sim.state
@@ -222,8 +220,15 @@ def test_the_counts_of_a_day_are_those_of_the_people() -> None:
         assert found.series("onsets")[day] == (state.onset_day == day).sum()
         assert (
             found.series("in_isolation")[day]
-            == ((state.isolated_until > day) & (state.status != 3)).sum()
+            == ((state.isolated_until > day) & (state.status != 3) & ~ward).sum()
         )
+        susceptible, infected, recovered, dead = np.bincount(state.status, minlength=4)
+        gone["recovered"] += len(sim.today["recovered"])
+        gone["dead"] += len(sim.today["dead"])
+        assert recovered == gone["recovered"]
+        assert dead == gone["dead"]
+        assert infected == found.series("infections").sum() - recovered - dead
+        assert susceptible == len(state.status) - infected - recovered - dead
 
     sim.analysers = (look,)
     result = sim.run()
@@ -233,5 +238,6 @@ def test_the_counts_of_a_day_are_those_of_the_people() -> None:
         for name in ("household", "school", "work", "care", "community")
     )
     assert layers == result.series("infections").sum() - 200
+    assert result.series("imports").tolist() == [200.0] + [0.0] * 59
     assert result.series("deaths").sum() > 0
     assert np.all(sim.state.susceptibility[sim.state.status == SUSCEPTIBLE] > 0)

@@ -7,6 +7,7 @@ from cosignal.simulator.interventions import LayerClosure
 from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.parameters.behaviour import Closure
 from cosignal.simulator.simulation import Sim
+from cosignal.simulator.state import DEAD
 from tests.simulator.quiet_runs import everybody, ids, quiet
 
 Triple = tuple[int, int, int]
@@ -120,3 +121,24 @@ def test_a_forgotten_day_cannot_be_asked_for() -> None:
 
     with pytest.raises(UsageError, match="contacts_on"):
         past_contacts(sim, ids(1), 8)
+
+
+def test_who_was_in_hospital_or_dead_met_nobody_not_even_at_home() -> None:
+    sim = quiet(6)
+    sizes = np.diff(sim.people.household_start)
+    first = int(sim.people.household_start[np.flatnonzero(sizes >= 4)[0]])
+    patient, dead, case = first, first + 1, first + 2
+    sim.state.hospital_day[patient], sim.state.end_day[patient] = 2, 5
+    sim.state.status[dead], sim.state.end_day[dead] = DEAD, 4
+
+    def at_home(day: int, person: int) -> set[int]:
+        _, whom, layer = sim.contacts(day, ids(person))
+        others = {j for _, j, kind in found(sim, day, person) if kind == 0}
+        assert others == set(whom[layer == 0].tolist())
+        return others
+
+    for day in range(6):
+        away = {patient} if 2 <= day < 5 else set()
+        away |= {dead} if day >= 4 else set()
+        assert at_home(day, case) & {patient, dead} == {patient, dead} - away
+        assert not away or at_home(day, away.pop()) == set()

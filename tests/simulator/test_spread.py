@@ -80,6 +80,37 @@ def test_sweep_and_edges_agree_where_people_meet_several_times_a_day() -> None:
         assert same(sweep(infectious, today), by_edges(infectious, today))
 
 
+def several_variants() -> Sim:
+    """Three variants among people of whom many had one or two, or a vaccine."""
+    variants = [
+        {"name": "b", "day": 20, "seeds": 60, "cross_immunity": 0.4},
+        {"name": "c", "day": 40, "seeds": 60, "cross_immunity": 0.1},
+    ]
+    sim = epidemic(
+        days=48,
+        r0=4.0,
+        disease__seeds=60,
+        disease__waning_half_life=30.0,
+        vaccination__per_day=0.01,
+        vaccination__waning_half_life=40.0,
+        variants=variants,
+    )
+    assert (np.bincount(sim.results.infections.variant) > 100).all()
+    assert (sim.state.infections > 1).sum() > 50
+    return sim
+
+
+def test_sweep_and_edges_agree_where_people_had_other_variants_before() -> None:
+    sim = several_variants()
+    infectious = sim.outbreak.infectious(sim.day)
+
+    for number in range(10):
+        swept = sweep(infectious, world(sim, number))
+
+        assert (sim.state.infections[swept.infected] > 0).sum() > 5
+        assert same(swept, by_edges(infectious, world(sim, number)))
+
+
 def counts(way: Way, sim: Sim, days: int) -> tuple[np.ndarray, ...]:
     """Infections by infected person, infector and layer, over many days."""
     infectious, people = sim.outbreak.infectious(sim.day), len(sim.people.age)
@@ -101,7 +132,7 @@ def scores(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("contacts", ["layers", "repeated"])
+@pytest.mark.parametrize("contacts", ["layers", "repeated", "variants"])
 def test_thinning_has_the_law_of_the_sweep(contacts: str) -> None:
     # 40,000 infections of each: a difference of 2 % in all shows. False alarm about
     # 1 in 10,000: total and layers at 4.4 standard errors, the sum over people and over
@@ -109,6 +140,8 @@ def test_thinning_has_the_law_of_the_sweep(contacts: str) -> None:
     if contacts == "layers":
         sim = epidemic(r0=4.0, disease__seeds=60, disease__dispersion=0.3)
         days = 1200
+    elif contacts == "variants":
+        sim, days = several_variants(), 700
     else:
         # Few people with many contacts: many pairs meet twice a day.
         sim = Sim(

@@ -8,6 +8,7 @@ from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.interventions.tracing import named
 from cosignal.simulator.parameters.behaviour import TracingParameters
 from cosignal.simulator.simulation import Sim
+from cosignal.simulator.state import DEAD
 from tests.simulator.quiet_runs import everybody, ids, next_day, quiet
 
 #: Everybody is asked, names everybody, and is reached at once.
@@ -107,3 +108,16 @@ def test_reaching_contacts_takes_its_time() -> None:
     waits = np.repeat(np.arange(6), np.array(reached, int))
     assert abs(waits.mean() - 1.5) < 5 * waits.std() / math.sqrt(len(waits))
     assert reached[5] == 0
+
+
+def test_nobody_interviews_the_dead() -> None:
+    sim = quiet(6)
+    sim.state.status[ids(10, 20)] = DEAD
+    sim.today["positive"] = ids(10, 20, 30)
+
+    ManualTracing(PERFECT).apply(sim, 6)
+
+    assert sim.record.series("interviews")[6] == 1
+    assert sim.record.series("traced")[6] == len(
+        contacts(sim, 30, range(3, 6), layers={0, 1, 2, 3, 4}) - {10, 20}
+    )

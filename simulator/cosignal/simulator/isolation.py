@@ -4,16 +4,18 @@ What this module guarantees:
 
 * Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
   as that is; bit 0 is set once the day's interventions have acted.
-* Somebody in hospital or dead counts as isolated.
+* Somebody in hospital or dead has bit 0 set as well, but does not stay at home: no day
+  of isolation or quarantine is counted, and at home they meet nobody either.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import int16, uint32
 
-from cosignal.simulator.compiled import kernel
+from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.recorder import AGE_BANDS
 from cosignal.simulator.state import DEAD, INFECTED, State, some_of
 from cosignal.simulator.threads import ranges, share
 
@@ -45,6 +47,26 @@ def begin_day(state: State) -> None:
     np.left_shift(state.isolation, np.uint32(1), out=state.isolation)
 
 
+def is_away(i: Any, day: int, state: State) -> Any:  # noqa: ANN401 - one, or all
+    """Whether somebody was in hospital or dead on a day, today or earlier.
+
+    Of the last infection: a stay in hospital before it is forgotten.
+
+    Args:
+        i: Who; or all people, as a slice.
+        day: Of the run.
+        state: Of the run.
+    """
+    end = state.end_day[i]
+    ward = state.hospital_day[i]
+    in_ward = (ward >= 0) & (ward <= day) & (day < end)
+    return in_ward | ((state.status[i] == DEAD) & (end <= day))
+
+
+#: The same for kernels.
+was_away = inlined(is_away)
+
+
 def end_day(sim: "Sim", day: int) -> None:
     """Let isolation take effect, and count it.
 
@@ -52,34 +74,47 @@ def end_day(sim: "Sim", day: int) -> None:
         sim: The run.
         day: Today.
     """
+    bands = sim.record.bands
+
+    def settled(part: tuple[int, int]) -> npt.NDArray[np.int64]:
+        counts = np.zeros((len(_COUNTED), AGE_BANDS), np.int64)
+        state = some_of(sim.state, *part)
+        _settle(day, state)
+        _count(day, state, bands[slice(*part)], counts)
+        return counts
+
     parts = ranges(len(sim.state.status), sim.threads, _LEAST)
-
-    def settled(part: tuple[int, int]) -> tuple[int, int, int]:
-        found: tuple[int, int, int] = _settle(day, some_of(sim.state, *part))
-        return found
-
-    counts = share(settled, parts, sim.threads)
-    for name, count in zip(_COUNTED, np.sum(counts, axis=0).tolist(), strict=True):
-        sim.record.add(name, day, count)
+    total = np.sum(share(settled, parts, sim.threads), axis=0)
+    for name, row in zip(_COUNTED, total, strict=True):
+        sim.record.add_days(name, day, row[np.newaxis])
 
 
 @kernel
 def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    """Set bit 0 of some people; count them by `_COUNTED`.
+    """Set bit 0 of some people.
 
     Without a branch and with days of 16 bits, so that the processor takes many people
     at once: that is eight times as fast.
     """
     today = int16(day)
-    home = contact = infected = 0
     for i in range(len(state.status)):
         is_dead = state.status[i] == DEAD
-        at_home = (state.isolated_until[i] > today) & (state.status[i] != DEAD)
-        in_quarantine = at_home & (state.quarantined[i] != 0)
+        at_home = state.isolated_until[i] > today
         ward = state.hospital_day[i]
         away = (ward >= 0) & (ward <= today) & (today < state.end_day[i])
         state.isolation[i] |= uint32(at_home | away | is_dead)
-        home += at_home
-        contact += in_quarantine
-        infected += in_quarantine & (state.status[i] == INFECTED)
-    return home, contact, infected
+
+
+@kernel
+def _count(day, state, bands, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Count who stays at home, by `_COUNTED` and age: few, of whom the rest is asked."""
+    today = int16(day)
+    for i in range(len(state.status)):
+        if state.isolated_until[i] > today and state.status[i] != DEAD:
+            ward = state.hospital_day[i]
+            if not (0 <= ward <= day < state.end_day[i]):
+                counts[0, bands[i]] += 1
+                if state.quarantined[i]:
+                    counts[1, bands[i]] += 1
+                    if state.status[i] == INFECTED:
+                        counts[2, bands[i]] += 1

@@ -15,7 +15,12 @@ AGE_BANDS: Final = 9
 
 
 class Recorder:
-    """Daily series by name."""
+    """Daily series by name.
+
+    Attributes:
+        bands: Shape (n,). Everybody's decade of age.
+        by_age: Shape (days, 9) each, by name.
+    """
 
     def __init__(self, days: int, ages: npt.NDArray[np.uint8]) -> None:
         """Record a run.
@@ -25,7 +30,7 @@ class Recorder:
             ages: Shape (n,), years.
         """
         self._days = days
-        self._bands = np.minimum(ages // 10, AGE_BANDS - 1)
+        self.bands = np.minimum(ages // 10, AGE_BANDS - 1)
         self.by_age: dict[str, npt.NDArray[np.float64]] = {}
 
     def count(self, name: str, day: int, ids: npt.NDArray[np.integer]) -> None:
@@ -36,8 +41,18 @@ class Recorder:
             day: Of the run.
             ids: Who; one may stand twice.
         """
-        row = np.bincount(self._bands[ids], minlength=AGE_BANDS)
+        row = np.bincount(self.bands[ids], minlength=AGE_BANDS)
         self._series(name)[day] += row
+
+    def add_days(self, name: str, first: int, rows: npt.NDArray[np.integer]) -> None:
+        """Count by age on several days.
+
+        Args:
+            name: Of the series.
+            first: Of the days.
+            rows: Shape (k, 9). How many more, or fewer, on each.
+        """
+        self._series(name)[first : first + len(rows)] += rows
 
     def add(self, name: str, day: int, amount: float) -> None:
         """Count something that belongs to no age; it stands in the first column."""

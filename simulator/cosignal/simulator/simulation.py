@@ -22,10 +22,10 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator import interventions as built_in
 from cosignal.simulator.contacts.days import DayContacts, day_contacts
 from cosignal.simulator.disease.outbreak import Outbreak
-from cosignal.simulator.disease.vaccination import Vaccination
+from cosignal.simulator.disease.vaccination import Vaccination, vaccinate
 from cosignal.simulator.events import Queue
 from cosignal.simulator.interventions.defaults import defaults
-from cosignal.simulator.isolation import begin_day, end_day, set_isolated
+from cosignal.simulator.isolation import begin_day, end_day, is_away, set_isolated
 from cosignal.simulator.meetings import meetings
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.parameters.behaviour import LAYERS
@@ -128,7 +128,7 @@ class Sim:
     @cached_property
     def state(self) -> State:
         """What changes from day to day."""
-        return new_state(len(self.people.age))
+        return new_state(len(self.people.age), 1 + len(self.parameters.variants))
 
     @cached_property
     def record(self) -> Recorder:
@@ -231,6 +231,17 @@ class Sim:
         """
         set_isolated(self.state, ids, until, self.day, quarantined=quarantined)
 
+    def vaccinate(self, ids: Ids) -> None:
+        """Vaccinate people, today; `vaccination` says how well and when it protects.
+
+        The dead are passed over. Somebody whom a vaccination protects already is
+        protected anew at once; one that does not protect yet stays the one that counts.
+
+        Args:
+            ids: Shape (m,), int32. Who.
+        """
+        vaccinate(self, ids)
+
     def contacts_on(self, day: int) -> DayContacts:
         """What `contacts` needs to know of a day.
 
@@ -248,7 +259,7 @@ class Sim:
         return self._contacts[day]
 
     def contacts(self, day: int, ids: Ids) -> tuple[Ids, Ids, npt.NDArray[np.uint8]]:
-        """Whom people met, with isolation as it was.
+        """Whom people met, with isolation as it was; nobody in hospital, nor dead.
 
         Args:
             day: Of the last 31.
@@ -262,6 +273,8 @@ class Sim:
         bit = np.uint32(self.day - day)
         away = (self.state.isolation >> bit) & np.uint32(1) > 0
         kept = (layer == 0) | ~(away[who] | away[whom])
+        away = is_away(slice(None), day, self.state)
+        kept &= ~(away[who] | away[whom])
         return who[kept], whom[kept], layer[kept]
 
     def _remember_contacts(self, day: int) -> None:

@@ -42,7 +42,7 @@ from cosignal.simulator.contacts.slots import (
     slot_count,
     slot_layer,
 )
-from cosignal.simulator.disease.courses import remaining
+from cosignal.simulator.disease.immunity import remaining
 from cosignal.simulator.disease.tables import Tables
 from cosignal.simulator.population.people import People
 from cosignal.simulator.state import DEAD, INFECTED, SUSCEPTIBLE, State

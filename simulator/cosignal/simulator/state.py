@@ -41,10 +41,12 @@ class State(NamedTuple):
         hospital_day: int16. First day in hospital, if any.
         icu_day: int16. First day in intensive care, if any.
         end_day: int16. Recovery or death.
+        recovery_day: int16, two dimensions. By person and variant, the `end_day` of
+            infections before the last one; no columns where there is but one variant.
         infector: int32. Who infected them last; -1 for a seed.
         infectivity: float32. Multiplies their infectiousness.
         susceptibility: float32. Multiplies their risk, by age; without immunity.
-        vaccinated_day: int16.
+        vaccinated_day: int16. Of the vaccination that counts; see `Sim.vaccinate`.
         isolated_until: int16. First day on which they go out again; `NEVER` if they do.
         quarantined: uint8. 1 if the reason is a contact, 0 if their own infection.
         isolation: uint32. Bit k: whether they stayed at home, or were in hospital, k
@@ -66,6 +68,7 @@ class State(NamedTuple):
     hospital_day: npt.NDArray[np.int16]
     icu_day: npt.NDArray[np.int16]
     end_day: npt.NDArray[np.int16]
+    recovery_day: npt.NDArray[np.int16]
     infector: npt.NDArray[np.int32]
     infectivity: npt.NDArray[np.float32]
     susceptibility: npt.NDArray[np.float32]
@@ -103,11 +106,12 @@ _TYPES: Final = {
 } | dict.fromkeys(_DAYS, np.int16)
 
 
-def new_state(agents: int) -> State:
+def new_state(agents: int, variants: int = 1) -> State:
     """Everybody susceptible, at large, without app.
 
     Args:
         agents: How many people.
+        variants: How many variants there may be.
 
     Returns:
         Arrays of that length.
@@ -115,6 +119,8 @@ def new_state(agents: int) -> State:
     arrays: dict[str, Any] = {
         name: np.zeros(agents, _TYPES.get(name, np.uint8)) for name in State._fields
     }
+    columns = variants if variants > 1 else 0
+    arrays["recovery_day"] = np.full((agents, columns), NEVER, np.int16)
     for name in (*_DAYS, "infector"):
         arrays[name].fill(NEVER)
     arrays["susceptibility"].fill(1)

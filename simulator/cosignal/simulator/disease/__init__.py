@@ -3,6 +3,7 @@
 ======================================= ================================================
 what happens in a run                   `outbreak`
 a course, drawn at infection            `courses`
+what protects from it                   `immunity`
 the parameters as look-ups              `tables`, `lattice`
 beta of R0 or of a growth rate          `transmissibility`
 infections from outside                 `imports`

@@ -16,6 +16,7 @@ import numpy as np
 from numba import uint64
 
 from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.disease.immunity import severity_left
 from cosignal.simulator.disease.tables import (
     IN_HOSPITAL,
     IN_ICU,
@@ -55,15 +56,14 @@ def begin_infections(ids, infectors, day, variant, key, age, state, tables):  # 
     """
     for row in range(ids.size):
         i = ids[row]
+        milder = severity_left(i, variant[row], day, state, tables)
+        if state.infections[i] and state.recovery_day.shape[1] > 0:
+            state.recovery_day[i, state.variant[i]] = state.end_day[i]
         state.status[i] = INFECTED
         state.infector[i] = infectors[row]
         state.infected_day[i] = day
         state.variant[i] = variant[row]
         state.infections[i] = min(state.infections[i] + 1, 255)
-        vaccinated = state.vaccinated_day[i]
-        milder = 1.0
-        if vaccinated >= 0 and vaccinated + tables.vaccine_delay <= day:
-            milder = 1.0 - tables.vaccine_severe
         band = min(age[i] // 10, 8)
         course = _course(uniform(key, i, _COURSE), variant[row], band, milder, tables)
         state.course[i] = course
@@ -134,25 +134,3 @@ def unit_gamma(shape, key, i):  # type: ignore[no-untyped-def] # noqa: ANN001, A
     if shape < 1.0:
         value *= (1.0 - uniform(key, i, number)) ** (1.0 / shape)
     return value / shape
-
-
-@inlined
-def remaining(j, variant, day, state, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Share of somebody's susceptibility that earlier infection and vaccine leave.
-
-    The last infection counts; both protections act one after the other.
-    """
-    left = 1.0
-    if state.infections[j]:
-        share = tables.immunity * tables.cross[state.variant[j], variant]
-        if tables.waning > 0.0:
-            share *= math.exp(-tables.waning * max(day - state.end_day[j], 0))
-        left -= share
-    vaccinated = state.vaccinated_day[j]
-    if vaccinated >= 0 and vaccinated + tables.vaccine_delay <= day:
-        share = tables.vaccine * tables.cross[0, variant]
-        if tables.vaccine_waning > 0.0:
-            since = day - vaccinated - tables.vaccine_delay
-            share *= math.exp(-tables.vaccine_waning * since)
-        left *= 1.0 - share
-    return left

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cosignal.simulator.compiled import kernel
 from cosignal.simulator.disease.courses import begin_infections
-from cosignal.simulator.disease.imports import arrivals
+from cosignal.simulator.disease.imports import arrivals, check_seeds
 from cosignal.simulator.disease.tables import make_tables
 from cosignal.simulator.disease.transmissibility import layer_weights, solve_beta
 from cosignal.simulator.events import Queue
@@ -58,6 +58,7 @@ class Outbreak:
         """
         self._sim = sim
         parameters = sim.parameters
+        check_seeds(parameters, len(sim.people.age))
         self.tables = make_tables(parameters)
         bands = np.minimum(sim.people.age // 10, 8)
         by_age = np.array(parameters.disease.susceptibility, np.float32)
@@ -119,8 +120,6 @@ class Outbreak:
         new = [
             ids for since, ids in self._cohorts.items() if self._joined < since < day
         ]
-        for since in [since for since in self._cohorts if since < day - 1]:
-            del self._cohorts[since]
         found = np.sort(np.concatenate([self._infectious, *new]))
         first = max(0, day - len(self.tables.profile) + 1)
         count = _still(found, self._sim.state.infected_day, first, day)
@@ -139,13 +138,15 @@ class Outbreak:
 
     def _import(self, day: int) -> None:
         sim = self._sim
-        ids, variants = arrivals(sim.parameters, sim.state, day, sim.stream("imports"))
+        ids, variants, failed = arrivals(
+            sim.parameters, sim.state, self.tables, day, sim.stream("imports")
+        )
         nobody = np.full(len(ids), -1, np.int32)
         outside = np.full(len(ids), OUTSIDE, np.uint8)
         if len(ids) > 0:
             self._infect(day, NewInfections(ids, nobody, outside, variants))
-        if day > 0:
-            sim.record.add("imports", day, len(ids))
+        sim.record.count("imports", day, ids)
+        sim.record.add("imports_failed", day, failed)
 
     def _infect(self, day: int, new: NewInfections) -> None:
         sim, state, ids = self._sim, self._sim.state, new.ids

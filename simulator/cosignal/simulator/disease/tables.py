@@ -48,6 +48,10 @@ class Tables(NamedTuple):
         vaccine_severe: Against hospital, given infection.
         vaccine_delay: Days until vaccination protects.
         vaccine_waning: As `waning`, of vaccination.
+        cross_severe: float32[v, v]. As `cross`, of protection against hospital.
+        immunity_severe: Protection by infection against hospital, given another one.
+        severe_waning: As `waning`, of that protection.
+        vaccine_severe_waning: As `waning`, of `vaccine_severe`.
     """
 
     profile: npt.NDArray[np.float32]
@@ -63,6 +67,10 @@ class Tables(NamedTuple):
     vaccine_severe: float
     vaccine_delay: int
     vaccine_waning: float
+    cross_severe: npt.NDArray[np.float32]
+    immunity_severe: float
+    severe_waning: float
+    vaccine_severe_waning: float
 
 
 def make_tables(parameters: Parameters) -> Tables:
@@ -77,7 +85,7 @@ def make_tables(parameters: Parameters) -> Tables:
         _severity(parameters),
         _times(disease),
         np.array([1.0, *(v.transmissibility for v in parameters.variants)], np.float32),
-        _cross(parameters),
+        _cross([variant.cross_immunity for variant in parameters.variants]),
         disease.dispersion,
         disease.asymptomatic_infectiousness,
         disease.immunity,
@@ -86,6 +94,10 @@ def make_tables(parameters: Parameters) -> Tables:
         vaccination.against_severe,
         vaccination.delay,
         _rate(vaccination.waning_half_life),
+        _cross([variant.cross_severe for variant in parameters.variants]),
+        disease.immunity_severe,
+        _rate(disease.severe_half_life),
+        _rate(vaccination.severe_half_life),
     )
 
 
@@ -137,9 +149,9 @@ def _time(name: str, mean: float, spread: float, least: int) -> Weights:
     return lattice_gamma(f"disease.{name}", mean, max(spread * mean, 0.75), least)
 
 
-def _cross(parameters: Parameters) -> npt.NDArray[np.float32]:
-    """A later variant's share counts both ways between it and the first one."""
-    shares = [1.0, *(variant.cross_immunity for variant in parameters.variants)]
+def _cross(further: list[float]) -> npt.NDArray[np.float32]:
+    """A further variant's share counts both ways between it and the first one."""
+    shares = [1.0, *further]
     cross = np.empty((len(shares), len(shares)), np.float32)
     for before, _ in enumerate(shares):
         for now, share in enumerate(shares):

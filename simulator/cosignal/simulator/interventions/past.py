@@ -3,7 +3,8 @@
 What this module guarantees:
 
 * A past day is looked at as it was: with its own closures, and with who stayed at home
-  on that day, not with who does today. Two of one household meet all the same.
+  on that day, not with who does today. Two of one household meet all the same, unless
+  one of them was in hospital or dead.
 * Nothing is stored for it but a bit for each person and day.
 * The contacts are those that could transmit, each once for each case, in order.
 """
@@ -18,7 +19,9 @@ from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.interventions.draws import Ids
+from cosignal.simulator.isolation import was_away
 from cosignal.simulator.population.people import HOUSEHOLD, People
+from cosignal.simulator.state import State
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
@@ -55,13 +58,15 @@ class Past(NamedTuple):
     Attributes:
         contacts: Of the day.
         people: Who is there.
-        isolation: `State.isolation`.
+        state: `State` of today.
+        day: Of the run.
         ago: How many days ago, a bit of `isolation`.
     """
 
     contacts: DayContacts
     people: People
-    isolation: npt.NDArray[np.uint32]
+    state: State
+    day: int
     ago: np.uint32
 
 
@@ -76,7 +81,7 @@ def past_day(sim: "Sim", day: int) -> Past:
         UsageError: The day is not one of the last 31.
     """
     contacts, ago = sim.contacts_on(day), np.uint32(sim.day - day)
-    return Past(contacts, sim.people, sim.state.isolation, ago)
+    return Past(contacts, sim.people, sim.state, day, ago)
 
 
 @kernel
@@ -91,13 +96,23 @@ def most_contacts(cases, people):  # type: ignore[no-untyped-def] # noqa: ANN001
 @inlined
 def was_home(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """Whether somebody stayed at home on the day."""
-    return (past.isolation[i] >> past.ago) & uint32(1) > 0
+    return (past.state.isolation[i] >> past.ago) & uint32(1) > 0
+
+
+@inlined
+def was_there(j, layer, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Whether somebody could be met in a layer on the day."""
+    if layer == HOUSEHOLD:
+        return not was_away(j, past.day, past.state)
+    return not was_home(j, past)
 
 
 @inlined
 def slots_of_past(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """How many slots may hold somebody: those of the household come first."""
     people = past.people
+    if was_away(i, past.day, past.state):
+        return int64(0)
     if was_home(i, past):
         home = people.household[i]
         first = int64(people.household_start[home])
@@ -113,7 +128,7 @@ def _fill(cases, past, places, others, layers):  # type: ignore[no-untyped-def] 
         i = cases[place]
         for slot in range(slots_of_past(i, past)):
             j, layer = resolve_slot(i, slot, past.contacts, past.people)
-            if j >= 0 and (layer == HOUSEHOLD or not was_home(j, past)):
+            if j >= 0 and was_there(j, layer, past):
                 places[count] = place
                 others[count] = j
                 layers[count] = layer

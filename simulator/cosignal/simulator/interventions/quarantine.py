@@ -4,8 +4,8 @@ What this module guarantees:
 
 * Staying at home begins today and ends on the day it would have ended, or on the later
   one if there was a reason before.
-* Known cases, and the dead, are not quarantined as contacts. A contact with symptoms is
-  in quarantine all the same until a test is positive.
+* The dead do not stay at home, and known cases are not quarantined as contacts. A
+  contact with symptoms is in quarantine all the same until a test is positive.
 * Beginnings are recorded: how many, how many of them infected, and how many days these
   had been.
 
@@ -37,6 +37,7 @@ def isolate_cases(sim: "Sim", ids: Ids, *, confirmed: bool) -> None:
         ids: Shape (m,). Who.
         confirmed: Whether a test says so; without, contacts in quarantine stay that.
     """
+    ids = ids[sim.state.status[ids] != DEAD]
     _record(sim, ids, "isolation")
     until = sim.day + in_force(sim, sim.parameters.isolation).length
     in_quarantine = sim.state.quarantined[ids] == 1

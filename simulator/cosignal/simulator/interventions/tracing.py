@@ -72,7 +72,10 @@ class ManualTracing:
         waiting = [queue.take(past) for past in range(first + 1, day + 1)]
         interviews = whole_number(self.parameters.capacity, len(sim.people.age), day)
         cases = []
-        for past, ids in zip(range(day, first, -1), reversed(waiting), strict=True):
+        for past, everybody in zip(
+            range(day, first, -1), reversed(waiting), strict=True
+        ):
+            ids = everybody[sim.state.status[everybody] != DEAD]
             turn = np.argsort(chances(sim.stream("tracing.turn"), past, ids, CHOICE))
             cases.append(ids[turn[:interviews]])
             queue.put(past, ids[turn[interviews:]])

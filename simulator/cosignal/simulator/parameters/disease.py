@@ -197,6 +197,24 @@ class DiseaseParameters:
         high=100_000.0,
         source="user",
     )
+    immunity_severe: float = parameter(
+        0.6,
+        "Protection by an earlier infection against hospital, given another infection",
+        unit="1",
+        low=0.0,
+        high=1.0,
+        source="Bobrovitz 2023, Lancet Infect Dis: 0.83 of severe disease and "
+        "0.65 of infections prevented after 3 months, 0.75 and 0.25 after 12; given "
+        "infection 0.50 and 0.66",
+    )
+    severe_half_life: float = parameter(
+        0.0,
+        "Half-life of that protection; 0 for none",
+        unit="days",
+        low=0.0,
+        high=100_000.0,
+        source="Bobrovitz 2023: none is seen in a year, given infection",
+    )
     seeds: int = parameter(
         100,
         "People infected on day 0",
@@ -207,7 +225,7 @@ class DiseaseParameters:
     )
     imports: float = parameter(
         0.0,
-        "New infections from outside, on average",
+        "People exposed elsewhere, on average; immunity and vaccine may protect them",
         unit="people/day",
         low=0.0,
         high=1_000_000.0,
@@ -259,6 +277,15 @@ class Variant:
         low=0.0,
         high=1.0,
         source="user",
+    )
+    cross_severe: float = parameter(
+        1.0,
+        "Share of protection against hospital, by another variant or the vaccine, "
+        "that protects from this one",
+        unit="1",
+        low=0.0,
+        high=1.0,
+        source="COVID-19 Forecasting Team 2023, Lancet 401:833: above 0.78 for all",
     )
 
 
@@ -316,4 +343,13 @@ class VaccinationParameters:
         low=0.0,
         high=100_000.0,
         source="user",
+    )
+    severe_half_life: float = parameter(
+        0.0,
+        "Half-life of protection against hospital, given infection; 0 for none",
+        unit="days",
+        low=0.0,
+        high=100_000.0,
+        source="Feikin 2022, Lancet: in 5 months 10 points less against severe "
+        "disease and 21 against infection: hardly any, given infection",
     )

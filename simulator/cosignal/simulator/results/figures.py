@@ -28,6 +28,8 @@ def figures(results: "Results") -> dict[str, float]:
         "peak_day": float(1 + np.argmax(infections[1:]))
         if len(infections) > 1
         else float("nan"),
+        "imports": _total(results, "imports"),
+        "imports_failed": _total(results, "imports_failed"),
     }
     return found | _burden(results) | _spread(results) | _alerts(results)
 

@@ -71,8 +71,10 @@ class Results:
         """Figures people ask for, by name; NaN where there is nothing to say.
 
         `r` is the mean number infected by early cases; `attack_rate` counts people,
-        `infections` counts infections, of which somebody may have several; `ppv` is the
-        share of alerts to people who are infected.
+        `infections` counts infections, of which somebody may have several; `imports`
+        are those from outside, the first ones included, and `imports_failed` seeds and
+        arrivals that infected nobody; `ppv` is the share of alerts to people who are
+        infected.
         """
         return figures(self)
 

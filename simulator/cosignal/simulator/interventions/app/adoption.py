@@ -97,22 +97,28 @@ def installations(
     return first, last
 
 
-def users_by_day(since: Days, until: Days, days: int) -> npt.NDArray[np.int64]:
-    """How many people have the app on each day.
+def users_by_day(
+    since: Days, until: Days, bands: npt.NDArray[np.uint8], days: range
+) -> npt.NDArray[np.int64]:
+    """How many have the app on some days.
 
     Args:
         since: `State.app_from`, shape (n,).
         until: `State.app_until`, shape (n,).
-        days: Length of the run.
+        bands: Decades of age, shape (n,).
+        days: One after the other.
 
     Returns:
-        Shape (days,).
+        Shape (len(days), 9). By decade of age.
     """
-    has = since != NEVER
-    came = np.bincount(np.minimum(since[has], days), minlength=days + 1)
-    left = has & (until != NEVER)
-    went = np.bincount(np.minimum(until[left], days), minlength=days + 1)
-    users: npt.NDArray[np.int64] = np.cumsum(came - went)[:days]
+    first = np.clip(since, days.start, days.stop) - days.start
+    end = np.clip(np.where(until == NEVER, days.stop, until), days.start, days.stop)
+    end -= days.start
+    has = (since != NEVER) & (first < end)
+    change = np.zeros((len(days) + 1, AGE_BANDS), np.int64)
+    np.add.at(change, (first[has], bands[has]), 1)
+    np.subtract.at(change, (end[has], bands[has]), 1)
+    users: npt.NDArray[np.int64] = np.cumsum(change[:-1], axis=0)
     return users
 
 

@@ -29,10 +29,9 @@ from cosignal.simulator.interventions.past import (
     most_contacts,
     past_day,
     slots_of_past,
-    was_home,
+    was_there,
 )
 from cosignal.simulator.parameters.app import AppParameters
-from cosignal.simulator.population.people import HOUSEHOLD
 from cosignal.simulator.streams import draw, uniform
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def _near(cases, weights, world, index, others):  # type: ignore[no-untyped-def]
             j, layer = resolve_slot(i, slot, past.contacts, past.people)
             if j < 0 or not counts(i, j, layer, weights[place], phones):
                 continue
-            if is_on(j, phones) and (layer == HOUSEHOLD or not was_home(j, past)):
+            if is_on(j, phones) and was_there(j, layer, past):
                 index[count] = place
                 others[count] = j
                 count += 1

@@ -4,7 +4,8 @@ What this module guarantees:
 
 * A positive result warns others only if the person has the app and consents; a code, an
   upload, a block and a download come between, each with its delay in fractions of days.
-* A phone is alerted once a day, however many keys it was near.
+* A phone is alerted once a day, however many keys it was near; phones of the dead
+  neither publish nor alert, and are no users.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class App:
     def apply(self, sim: "Sim", day: int) -> None:
         """Install, publish, alert."""
         if day == self.start:
-            install(sim, self.parameters)
+            install(sim, self.parameters, self.stop)
+        else:
+            _count_users(sim, sim.today.get("dead", NOBODY), self.stop, -1)
         self._publish(sim, day)
         self._upload(sim, day)
         self._alert(sim, day)
@@ -73,7 +76,7 @@ class App:
         app = self.parameters
         positive = sim.today.get("positive", NOBODY)
         record_alerted(sim, positive, day)
-        offered = positive[has_app(sim, positive, day)]
+        offered = positive[_is_user(sim, positive, day)]
         sim.record.count("codes", day, offered)
         if app.on_symptoms:
             offered = without(offered, self._published_before(sim, offered))
@@ -93,7 +96,7 @@ class App:
 
     def _upload(self, sim: "Sim", day: int) -> None:
         ids = distinct(sim.queue("app.upload").take(day))
-        ids = ids[has_app(sim, ids, day)]
+        ids = ids[_is_user(sim, ids, day)]
         state = sim.state
         reference = reference_days(
             state.onset_day[ids], state.test_day[ids], state.infected_day[ids], day
@@ -153,25 +156,39 @@ class App:
 
     def _alerted(self, sim: "Sim", queue: str, day: int) -> Ids:
         ids = distinct(sim.queue(queue).take(day))
-        alerted: Ids = ids[has_app(sim, ids, day) & (sim.state.status[ids] != DEAD)]
+        alerted: Ids = ids[_is_user(sim, ids, day)]
         return alerted
 
 
-def install(sim: "Sim", app: AppParameters) -> None:
+def install(sim: "Sim", app: AppParameters, stop: int | None = None) -> None:
     """Let people have the app; those who have it already, by an own rule, are left.
 
     Args:
         sim: The run, on the day before the first installation.
         app: How many, and when.
+        stop: Day after the last on which users are counted; None for the run's end.
     """
     state, people = sim.state, sim.people
     if (state.app_from == NEVER).all():
         stream = sim.stream("app.adoption")
         chosen_ones = adopters(people.age, people.household, people.region, app, stream)
         state.app_from[:], state.app_until[:] = installations(chosen_ones, app, stream)
-    users = users_by_day(state.app_from, state.app_until, sim.parameters.days)
-    for day, number in enumerate(users.tolist()):
-        sim.record.add("app_users", day, number)
+    _count_users(sim, np.flatnonzero(state.status != DEAD).astype(np.int32), stop, 1)
+
+
+def _count_users(sim: "Sim", ids: Ids, stop: int | None, sign: int) -> None:
+    """Count people as users, or no more, from today on."""
+    state, last = sim.state, sim.parameters.days
+    days = range(sim.day, last if stop is None else max(sim.day, min(stop, last)))
+    bands = sim.record.bands[ids]
+    rows = users_by_day(state.app_from[ids], state.app_until[ids], bands, days)
+    sim.record.add_days("app_users", sim.day, sign * rows)
+
+
+def _is_user(sim: "Sim", ids: Ids, day: int) -> Flags:
+    """Whether people have the app today, and are alive."""
+    alive: Flags = sim.state.status[ids] != DEAD
+    return alive & has_app(sim, ids, day)
 
 
 def has_app(sim: "Sim", ids: Ids, day: int) -> Flags:
