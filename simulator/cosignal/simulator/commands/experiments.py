@@ -9,6 +9,8 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.commands.terminal import (
     EXIT_FALSE,
     Json,
+    NetworkOption,
+    PeopleOption,
     Scenario,
     Set,
     WorkersOption,
@@ -17,6 +19,7 @@ from cosignal.simulator.commands.terminal import (
     scenario_of,
     workers_of,
 )
+from cosignal.simulator.parameters.paths import seen_from
 from cosignal.simulator.scenarios import parse_value, write_scenario
 
 
@@ -31,6 +34,8 @@ def sweep_points(
         ),
     ],
     settings: Set = None,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     replicates: Annotated[int, typer.Option(min=1, help="Runs of each point.")] = 10,
     vs: Annotated[
         str, typer.Option(help="Point to compare with, such as app.adoption=0.")
@@ -53,7 +58,7 @@ def sweep_points(
     from cosignal.simulator.experiments.study import MEASURES  # noqa: PLC0415
 
     study = sweep(
-        scenario_of(scenario, settings),
+        scenario_of(scenario, settings, people, network),
         _ranges(vary),
         replicates=replicates,
         workers=workers_of(workers),
@@ -87,6 +92,8 @@ def fit(
         typer.Option(metavar="NAME=LOW:HIGH", help="Range of a parameter; repeatable."),
     ],
     settings: Set = None,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     method: Annotated[str, typer.Option(help="optuna or abc-smc.")] = "optuna",
     trials: Annotated[int, typer.Option(min=1, help="Trials, or samples.")] = 60,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds a trial.")] = 2,
@@ -103,7 +110,7 @@ def fit(
     from cosignal.simulator.experiments import calibrate  # noqa: PLC0415 - numpy, rich
 
     found = calibrate(
-        scenario_of(scenario, settings),
+        scenario_of(scenario, settings, people, network),
         data,
         dict(_range(text) for text in fit),
         method=method,
@@ -118,7 +125,8 @@ def fit(
         else {}
     )
     if out is not None:
-        out.write_text(write_scenario(found.parameters), "utf-8")
+        fitted = seen_from(found.parameters, out.parent)
+        out.write_text(write_scenario(fitted), "utf-8")
     distance = float(found.distances.min())
     say(
         [_fitted(name, value, intervals) for name, value in found.best.items()]

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cosignal.protocol.errors import CosignalError, UsageError
-from cosignal.simulator.experiments.jobs import Setting, name_of, own_parts
+from cosignal.simulator.experiments.jobs import Setting, own_parts
+from cosignal.simulator.experiments.own_code import name_of
 
 _Setting = TypeVar("_Setting")
 _Outcome = TypeVar("_Outcome")

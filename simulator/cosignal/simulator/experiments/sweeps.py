@@ -19,6 +19,7 @@ from cosignal.simulator.experiments.jobs import (
     job_key,
     refuse_fixed,
     run_job,
+    setting_key,
     setting_of,
 )
 from cosignal.simulator.experiments.kept import Kept
@@ -63,7 +64,8 @@ def sweep(
     jobs = {place: _values(setting, points[place[0]], place[1]) for place in wanted}
     keys = {}
     if folder is not None:
-        keys = {place: job_key(setting, job) for place, job in jobs.items()}
+        common = setting_key(setting)
+        keys = {place: job_key(setting, job, common) for place, job in jobs.items()}
     for place, key in keys.items():
         outcome = kept.get(key)
         if outcome is not None:
