@@ -48,6 +48,10 @@ NetworkOption = Annotated[
         "--network", metavar="FILE", help="Contacts between own people; repeatable."
     ),
 ]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Keep finished runs here, and go on from them."),
+]
 WorkersOption = Annotated[
     str,
     typer.Option(

@@ -23,7 +23,7 @@ from cosignal.simulator.experiments.jobs import (
     setting_of,
 )
 from cosignal.simulator.experiments.kept import Kept
-from cosignal.simulator.experiments.pool import Workers, run_jobs
+from cosignal.simulator.experiments.pool import Workers, run_jobs, take_all
 from cosignal.simulator.experiments.study import Point, Study, grid
 
 
@@ -166,13 +166,17 @@ def _fill(
     workers: Workers,
     progress: bool,
 ) -> None:
+    runs = run_jobs(
+        run_job, study.setting, [jobs[place] for place in todo], workers=workers
+    )
     with bar("runs", len(todo), wanted=progress) as advance:
+
+        def take(index: int, outcome: Outcome) -> None:
+            _take(study, kept, todo[index], keys.get(todo[index]), outcome)
+            advance()
+
         try:
-            for index, outcome in run_jobs(
-                run_job, study.setting, [jobs[place] for place in todo], workers=workers
-            ):
-                _take(study, kept, todo[index], keys.get(todo[index]), outcome)
-                advance()
+            take_all(runs, take)
         except KeyboardInterrupt:
             if not study.outcomes:
                 raise
