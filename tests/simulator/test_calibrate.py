@@ -1,5 +1,5 @@
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ BASE = Parameters().with_values(
 )
 
 
+def _nothing(jobs: object) -> Generator[tuple[int, float], None, None]:
+    del jobs
+    yield from ()
+
+
 class Normal(Trials):
     """Trials whose distance is that of a mean from 3, with normal noise of sd 1."""
 
@@ -39,7 +44,8 @@ def test_the_posterior_of_a_normal_mean_is_normal() -> None:
     The mean of 300 weighted samples is within 0.35 (five standard errors) for all but
     one in a million seeds; this seed is fixed.
     """
-    runner = Normal(setting_of(BASE), Observed(np.arange(1), {}), {"x": (-7, 13)}, 1, 1)
+    data = Observed(np.arange(1), {})
+    runner = Normal(setting_of(BASE), data, {"x": (-7, 13)}, 1, _nothing)
 
     samples, distances, weights = posterior(runner, 300, 1, lambda: None)
 

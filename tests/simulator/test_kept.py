@@ -1,4 +1,5 @@
 import math
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,23 @@ def test_a_line_that_a_crash_cut_off_is_done_again(tmp_path: Path) -> None:
     again.add("c", OUTCOME)
 
     assert again.get("b") is None
+    assert [Kept(tmp_path).get(key) is None for key in "abc"] == [False, True, False]
+
+
+def test_a_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.add("a", OUTCOME)
+    size = (tmp_path / "runs.jsonl").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            kept.add("b", OUTCOME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    kept.add("c", OUTCOME)
+
     assert [Kept(tmp_path).get(key) is None for key in "abc"] == [False, True, False]
 
 

@@ -3,12 +3,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from cosignal.protocol.errors import CosignalError, UsageError
-from cosignal.simulator.experiments.pool import run_jobs
+from cosignal.simulator.experiments.pool import run_jobs, take_all
 from tests.docs.pages import ROOT
 from tests.simulator.pool_jobs import killed, scaled
 
@@ -96,6 +97,53 @@ def test_ctrl_c_gives_what_is_running_and_starts_no_more(tmp_path: Path) -> None
     assert last == "interrupted"
     assert {"0", "1"} <= set(numbers)
     assert len(numbers) < 10
+
+
+def test_processes_end_with_a_program_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys\n"
+        "from cosignal.simulator.experiments.pool import run_jobs\n"
+        "from tests.simulator.pool_jobs import marked\n"
+        "jobs = [{'x': n} for n in range(50)]\n"
+        "list(run_jobs(marked, pathlib.Path(sys.argv[1]), jobs, workers=2))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+    ) as process:
+        while len(list(tmp_path.glob("*.begun"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+
+        process.kill()
+        # Workers hold the pipe too: it ends when the last of them has ended.
+        out, _ = process.communicate(timeout=30)
+
+    assert out == b""
+
+
+def test_what_runs_when_ctrl_c_comes_between_two_outcomes_is_taken_too() -> None:
+    taken: list[int] = []
+
+    def runs() -> Generator[tuple[int, int], None, None]:
+        try:
+            yield 0, 10
+            yield 1, 11
+        except KeyboardInterrupt:
+            yield 2, 12
+            raise
+
+    def take(index: int, outcome: int) -> None:
+        taken.append(outcome)
+        if index == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take_all(runs(), take)
+
+    assert taken == [10, 12]
 
 
 def _environment() -> dict[str, str]:

@@ -20,6 +20,7 @@ SAVED = Saved(
     series={"infections": [5.0] * DAYS},
     r_t=[1.1] * DAYS,
     own=(),
+    agents=1_000,
 )
 
 

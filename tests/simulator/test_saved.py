@@ -1,12 +1,23 @@
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.own import Population
 from cosignal.simulator.results import Results
-from cosignal.simulator.saved import differences, digest, load, run_again, save
+from cosignal.simulator.saved import (
+    differences,
+    digest,
+    load,
+    require_name,
+    run_again,
+    save,
+)
 from cosignal.simulator.simulation import Sim
 from cosignal.simulator.version import VERSION
 
@@ -85,12 +96,38 @@ def test_a_folder_has_tables_for_everybody(results: Results, tmp_path: Path) -> 
     assert len(days) == 21
 
 
-def test_an_own_intervention_is_named_and_not_run_again(
-    results: Results, tmp_path: Path
-) -> None:
-    save(results, tmp_path / "r.json", own=("mine.Lockdown",))
+@dataclass
+class Nothing:
+    """An intervention of the user's own."""
 
-    with pytest.raises(UsageError, match=r"got mine\.Lockdown"):
+    start: int = 0
+    stop: int | None = None
+
+    def apply(self, sim: Sim, day: int) -> None:
+        del sim, day
+
+
+def people() -> Population:
+    columns = {"person": range(300), "age": [40] * 300, "household": range(300)}
+    return Population.from_frame(columns)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"interventions": [Nothing()]}, r"tests\.simulator\.test_saved\.Nothing"),
+        ({"interventions": []}, "interventions"),
+        ({"population": people()}, "population"),
+        ({"beta": 0.1}, "beta"),
+    ],
+)
+def test_what_a_program_gave_is_named_and_not_run_again(
+    given: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    results = Sim(parameters=PARAMETERS.with_values({"days": 2}), **given).run()
+    save(results, tmp_path / "r.json")
+
+    with pytest.raises(UsageError, match=f"got {name}"):
         run_again(load(tmp_path / "r.json"))
 
 
@@ -102,6 +139,26 @@ def test_a_name_that_cannot_be_written_to_is_refused(
         save(results, tmp_path / name)
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_run(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plain").touch()
+
+    for name in ("plain", "plain/r.json"):
+        with pytest.raises(
+            UsageError, match=r"--out: expected a folder .*, got a file"
+        ):
+            require_name(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_somebody_else_is_refused_before_the_run(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(UsageError, match="got one that may not be written to"):
+        require_name(tmp_path / "r.json")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_what_a_scenario_leaves_out_is_a_default() -> None:
         (b"[app]\nadoptoin = 0.5", "s.toml: app.adoptoin: expected a parameter"),
         (b"[ap]\nadoption = 0.5", "s.toml: ap.adoption: expected a parameter"),
         (b"days = -3", "s.toml: days: expected 1 to 10000, got -3"),
-        (b"days = 'long'", "s.toml: days: expected int, got 'long'"),
+        (b"days = 'long'", "s.toml: days: expected a whole number, got 'long'"),
         (b"app = 3", "s.toml: app: expected the name of a parameter"),
         (b"[[closures]]\nlayer = 'moon'", "s.toml: closures.0.layer: expected one of"),
         (b"days = ", "s.toml: expected TOML"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.experiments import ensemble, sensitivity, sweep
+from cosignal.simulator.experiments import calibrate, ensemble, sensitivity, sweep
 from cosignal.simulator.experiments.jobs import Outcome, job_key, run_job, setting_of
 from cosignal.simulator.experiments.study import Study
 from cosignal.simulator.interventions import Intervention
@@ -69,6 +69,24 @@ def test_a_cluster_gives_the_same(study: Study) -> None:
 
     found = again.outcomes[1, 2].summary
     assert repr(dict(study.outcomes[1, 2].summary)) == repr(dict(found))
+
+
+def test_a_cluster_of_processes_gives_the_same_fit() -> None:
+    pytest.importorskip("distributed")
+    pytest.importorskip("optuna")
+    fits = [
+        calibrate(
+            BASE,
+            {"infections": [20.0, 5.0, 9.0]},
+            {"disease.r0": (1.0, 6.0)},
+            trials=5,
+            replicates=1,
+            workers=workers,
+        )
+        for workers in (1, "dask")
+    ]
+
+    assert fits[0].distances.tolist() == fits[1].distances.tolist()
 
 
 def test_a_run_of_a_study_is_the_run_that_its_seed_gives(study: Study) -> None:

@@ -107,7 +107,7 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
 
 @kernel
 def _count(day, state, bands, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Count who stays at home, by `_COUNTED` and age: few, of whom the rest is asked."""
+    """Count who stays at home, by `_COUNTED` and age: few of all."""
     today = int16(day)
     for i in range(len(state.status)):
         if state.isolated_until[i] > today and state.status[i] != DEAD:

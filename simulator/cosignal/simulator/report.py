@@ -74,7 +74,7 @@ def page(saved: Saved, title: str) -> str:
     drawing = plot_series(series, np.asarray(saved.r_t, np.float64))
     place = saved.parameters.population
     about = (
-        f"{place.agents:,} people, {place.place}, {saved.parameters.days} days, "
+        f"{saved.agents:,} people, {place.place}, {saved.parameters.days} days, "
         f"seed {saved.parameters.seed}; Cosignal {saved.version}"
     )
     return "\n".join(

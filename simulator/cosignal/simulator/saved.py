@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.paths import found_from, seen_from, with_files
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.results import Results, frames
 from cosignal.simulator.version import VERSION
@@ -42,6 +43,8 @@ class Saved:
         r_t: Reproduction number by day of infection, NaN where unknown.
         own: Names of the user's own interventions or people; with these a run cannot be
             repeated from its file.
+        agents: How many people there were.
+        files: Path and SHA-256 of each file of own people; the people's first.
     """
 
     parameters: Parameters
@@ -52,6 +55,8 @@ class Saved:
     series: Mapping[str, list[float]]
     r_t: Sequence[float]
     own: tuple[str, ...]
+    agents: int
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def digest(results: Results) -> str:
@@ -66,20 +71,20 @@ def digest(results: Results) -> str:
     return found.hexdigest()
 
 
-def save(results: Results, path: str | Path, *, own: tuple[str, ...] = ()) -> None:
+def save(results: Results, path: str | Path) -> None:
     """Write a result.
 
     Args:
         results: Of a run.
         path: A name that ends in .json or .parquet, or else a folder, which gets
             `result.json`, `daily.csv` and `infections.csv`.
-        own: Names of the user's own interventions or people, if there are any.
 
     Raises:
         UsageError: The name has another ending, or pyarrow is needed and missing.
     """
     target = require_name(path)
-    about = _about(results, own)
+    folder = target.parent if target.suffix else target
+    about = _about(results, folder)
     if target.suffix == ".json":
         _write(target, _encoded(about))
     elif target.suffix == ".parquet":
@@ -95,14 +100,42 @@ def require_name(path: str | Path) -> Path:
     """Refuse a name that `save` could not write to, before a run takes its time.
 
     Raises:
-        UsageError: It has another ending, or its folder does not exist.
+        UsageError: It has another ending, or its folder cannot be written to.
     """
     target = Path(path)
-    if target.suffix in ("", ".json", ".parquet") or target.is_dir():
-        if target.parent.is_dir():
-            return target
-        raise UsageError(f"--out: expected a folder {target.parent}, got none")
-    raise UsageError(f"--out: expected {_KINDS}, got {target.name}")
+    if target.suffix not in ("", ".json", ".parquet") and not target.is_dir():
+        raise UsageError(
+            f"--out: expected {_KINDS}, got {target.name}",
+            advice="Such as result.json.",
+        )
+    require_folder("--out", target.parent)
+    if not target.suffix and target.exists():
+        require_folder("--out", target)
+    return target
+
+
+def require_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that cannot be written to, before work takes its time.
+
+    Args:
+        option: Which option named it.
+        folder: That must be there.
+
+    Raises:
+        UsageError: It is not there, no folder, or not to be written to.
+    """
+    got = ""
+    if not folder.exists():
+        got = "none"
+    elif not folder.is_dir():
+        got = "a file"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        got = "one that may not be written to"
+    if got:
+        raise UsageError(
+            f"{option}: expected a folder {folder}, got {got}",
+            advice="Make it, or name another place.",
+        )
 
 
 def load(path: str | Path) -> Saved:
@@ -124,16 +157,25 @@ def load(path: str | Path) -> Saved:
             data = target.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{path}: expected a result, got {error.strerror or error}"
+            f"{path}: expected a result, got {error.strerror or error}",
+            advice="Give the file or folder that --out of cosignal-sim run named.",
         ) from error
-    return _parsed(data, str(path))
+    return _parsed(data, str(path), target.parent)
 
 
-def run_again(saved: Saved) -> Results:
+def run_again(
+    saved: Saved, people: Path | None = None, networks: list[Path] | None = None
+) -> Results:
     """Run what a file says, on one thread.
 
+    Args:
+        saved: What the file says.
+        people: Where the file of own people is now, if not where it was.
+        networks: Where those of networks are now.
+
     Raises:
-        UsageError: The run had interventions or people that no file holds.
+        UsageError: The run had interventions or people that no file holds, or other
+            people than these.
     """
     from cosignal.simulator.simulation import Sim  # noqa: PLC0415 - compiles
 
@@ -143,7 +185,11 @@ def run_again(saved: Saved) -> Results:
             f"got {', '.join(saved.own)}",
             advice="Run it again with the program that made it, and compare digests.",
         )
-    return Sim(parameters=saved.parameters).run()
+    if people and not networks:
+        networks = [Path(path) for path in saved.parameters.population.networks]
+    sim = Sim(parameters=with_files(saved.parameters, people, networks))
+    _require_same(saved.files, sim.files.digests if sim.files else ())
+    return sim.run()
 
 
 def differences(saved: Saved, results: Results) -> list[str]:
@@ -157,7 +203,7 @@ def differences(saved: Saved, results: Results) -> list[str]:
         `seed`, `digest`, `summary`, `series`, `r_t`; nothing where all is the same.
     """
     # As text, for there a number that is not one equals itself.
-    fresh = json.loads(_encoded(_about(results, saved.own)))
+    fresh = json.loads(_encoded(_about(results, Path())))
     return [
         name
         for name in ("seed", "digest", "summary", "series", "r_t")
@@ -165,13 +211,41 @@ def differences(saved: Saved, results: Results) -> list[str]:
     ]
 
 
-def _about(results: Results, own: tuple[str, ...]) -> dict[str, Any]:
+def _require_same(
+    files: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]
+) -> None:
+    if len(files) != len(now):
+        names = ", ".join(path for path, _ in files) or "no files of people"
+        raise UsageError(
+            f"people: expected {names}, as the result says, got "
+            f"{', '.join(path for path, _ in now) or 'none'}",
+            advice="Give as many files with --people and --network as the run had.",
+        )
+    for (_, expected), (path, found) in zip(files, now, strict=True):
+        if expected != found:
+            raise UsageError(
+                f"{path}: expected the file of the run, SHA-256 {expected}, "
+                f"got another, {found}",
+                advice="Give the right one with --people or --network.",
+            )
+
+
+def _about(results: Results, folder: Path) -> dict[str, Any]:
+    """What a file in a folder says."""
+    parameters = seen_from(results.parameters, folder)
+    named = parameters.population
+    paths = (named.people, *named.networks) if results.files else ()
     return {
         "format": FORMAT,
         "version": VERSION,
         "seed": results.parameters.seed,
-        "scenario": results.parameters.as_values(),
-        "own": list(own),
+        "scenario": parameters.as_values(),
+        "own": list(results.own),
+        "agents": results.agents,
+        "files": [
+            {"path": path, "sha256": sha256}
+            for path, (_, sha256) in zip(paths, results.files, strict=True)
+        ],
         "digest": digest(results),
         "summary": dict(results.summary()),
         "r_t": results.r_t().tolist(),
@@ -181,21 +255,24 @@ def _about(results: Results, own: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _parsed(data: bytes, place: str) -> Saved:
+def _parsed(data: bytes, place: str, folder: Path) -> Saved:
     try:
         value = json.loads(data)
         kind = value["format"]
         if kind != FORMAT:
             raise UsageError(f"{place}: expected {FORMAT}, got {kind!r}")
+        parameters = Parameters.from_values(value["scenario"])
         return Saved(
-            parameters=Parameters.from_values(value["scenario"]),
+            parameters=found_from(parameters, folder),
             seed=value["seed"],
             version=str(value["version"]),
             digest=str(value["digest"]),
             summary=dict(value["summary"]),
             series=dict(value["series"]),
             r_t=list(value["r_t"]),
-            own=tuple(value["own"]),
+            own=tuple(map(str, value["own"])),
+            agents=int(value["agents"]),
+            files=tuple((item["path"], item["sha256"]) for item in value["files"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(

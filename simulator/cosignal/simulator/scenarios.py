@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.paths import found_from
 from cosignal.simulator.parameters.tree import Parameters
 
 
@@ -26,7 +27,7 @@ def read_scenario(path: str | Path) -> Parameters:
         path: A TOML file; what it leaves out keeps its default.
 
     Returns:
-        All parameters.
+        All parameters; paths of own people are taken from the file's folder.
 
     Raises:
         UsageError: The file cannot be read, is no TOML, or holds what no run could use.
@@ -38,7 +39,7 @@ def read_scenario(path: str | Path) -> Parameters:
             f"{path}: expected a readable scenario, got {error.strerror}",
             advice="Name a TOML file; one with `days = 180` is a whole scenario.",
         ) from error
-    return parameters_of(data, str(path))
+    return found_from(parameters_of(data, str(path)), Path(path).parent)
 
 
 def parameters_of(data: bytes, place: str = "scenario") -> Parameters:

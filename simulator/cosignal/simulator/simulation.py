@@ -30,6 +30,8 @@ from cosignal.simulator.meetings import meetings
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.files import OwnFiles, read_files
+from cosignal.simulator.population.own import Population
 from cosignal.simulator.population.people import People
 from cosignal.simulator.population.synthetic import synthetic
 from cosignal.simulator.recorder import Recorder
@@ -83,7 +85,7 @@ class Sim:
         parameters: Parameters | None = None,
         interventions: "Own | None" = None,
         analysers: Sequence[Analyser] = (),
-        population: People | None = None,
+        population: Population | People | None = None,
         threads: int = 1,
         beta: float | None = None,
         **values: Any,  # noqa: ANN401 - any parameter
@@ -96,7 +98,8 @@ class Sim:
             interventions: In place of the built-in ones; or a function that makes them
                 of the run's parameters.
             analysers: Called as `analyser(sim, day)` at the end of each day.
-            population: The user's own people.
+            population: The user's own people, in place of synthetic ones and of those
+                whose files the parameters name.
             threads: 1 or more.
             beta: Hazard of an average contact, in place of what `disease.r0` asks for.
             **values: `agents`, `days`, `seed`, `r0`, `app=AppParameters(...)`, or any
@@ -107,7 +110,7 @@ class Sim:
         """
         self.parameters = _parameters(parameters, place, values)
         self.own_interventions = _kept(interventions)
-        self.own_population = population
+        self.own_population = _people(population)
         self.analysers = tuple(analysers)
         self.threads = _threads(threads)
         self.beta = beta
@@ -123,7 +126,31 @@ class Sim:
         """Who is there."""
         if self.own_population is not None:
             return self.own_population
+        if self.files is not None:
+            return self.files.population(self.parameters).people
         return synthetic(self.parameters)
+
+    @cached_property
+    def files(self) -> OwnFiles | None:
+        """What was read of the files that the parameters name."""
+        return None if self.own_population is not None else read_files(self.parameters)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Names of all that the program gave, beside parameters and their files."""
+        # Only here: experiments know us.
+        from cosignal.simulator.experiments.own_code import (  # noqa: PLC0415
+            name_of,
+        )
+
+        given = self.own_interventions
+        parts = (given,) if callable(given) else tuple(given or ())
+        names = list(dict.fromkeys(map(name_of, parts)))
+        if given is not None and not names:
+            names = ["interventions"]
+        if self.own_population is not None:
+            names.append("population")
+        return (*names, *(() if self.beta is None else ("beta",)))
 
     @cached_property
     def state(self) -> State:
@@ -204,6 +231,8 @@ class Sim:
             len(self.people.age),
             self.record,
             self.outbreak.infections(),
+            own=self.own,
+            files=self.files.digests if self.files else (),
         )
 
     def plot(self) -> "Drawing":
@@ -294,6 +323,17 @@ def _parameters(
         else:
             named[_SHORT.get(name, name.replace("__", "."))] = value
     return (parameters or Parameters()).with_values(named)
+
+
+def _people(population: Population | People | None) -> People | None:
+    if isinstance(population, Population):
+        return population.people
+    if population is None or isinstance(population, People):
+        return population
+    raise UsageError(
+        f"population: expected a Population or People, got {type(population).__name__}",
+        advice='For example Population.from_csv("people.csv").',
+    )
 
 
 def _kept(interventions: "Own | None") -> "Own | None":

@@ -15,10 +15,14 @@ import hashlib
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit, uint64
+
+from cosignal.protocol.errors import UsageError
 
 #: Turns the upper 53 bits of a hash into a double from 0 up to, and without, 1.
 _UNIT: Final = 1.0 / (1 << 53)
+_LARGEST: Final = (1 << 64) - 1
 
 
 def stream_key(seed: int, name: str) -> np.uint64:
@@ -45,7 +49,7 @@ def mix(value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba's
 
 @njit(inline="always")
 def day_key(stream, day):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
-    """The key of one day of a stream."""
+    """The key of one day of a stream; called from Python, an int for `uniforms`."""
     return mix(stream + uint64(day) * uint64(0x9E3779B97F4A7C15))
 
 
@@ -75,18 +79,33 @@ def pair_uniform(key, one, other):  # type: ignore[no-untyped-def] # noqa: ANN00
     return uniform(key, other, one)
 
 
-@njit(nogil=True, cache=True)
-def uniforms(key, ids, second):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def uniforms(
+    key: int | np.uint64, ids: npt.ArrayLike, second: int
+) -> npt.NDArray[np.float64]:
     """One number from 0 up to, and without, 1, for each of some people.
 
     Args:
-        key: Of a stream, or of a day of one.
+        key: Of a stream, or of a day of one: 64 bits, as any kind of whole number.
         ids: Shape (m,), integers.
         second: What else the draw is for, for example a number of an attempt.
 
     Returns:
-        Shape (m,), float64.
+        Shape (m,).
+
+    Raises:
+        UsageError: The key has no 64 bits.
     """
+    if not 0 <= key <= _LARGEST:
+        raise UsageError(
+            f"key: expected 64 bits, got {key}",
+            advice="Take it from stream_key, Sim.stream or day_key.",
+        )
+    # As an int, a key below 2^63 would be signed to the compiler: other draws.
+    return _uniforms(np.uint64(key), np.asarray(ids), second)  # type: ignore[no-any-return]
+
+
+@njit(nogil=True, cache=True)
+def _uniforms(key, ids, second):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     found = np.empty(len(ids), np.float64)
     for place in range(len(ids)):
         found[place] = uniform(key, ids[place], second)

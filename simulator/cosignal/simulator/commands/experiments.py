@@ -1,14 +1,20 @@
 """`cosignal-sim sweep`, `calibrate` and `study`: many runs."""
 
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cosignal.protocol.errors import UsageError
+from cosignal.protocol.errors import CosignalError, UsageError
 from cosignal.simulator.commands.terminal import (
     EXIT_FALSE,
+    FolderOption,
     Json,
+    NetworkOption,
+    PeopleOption,
     Scenario,
     Set,
     WorkersOption,
@@ -17,6 +23,7 @@ from cosignal.simulator.commands.terminal import (
     scenario_of,
     workers_of,
 )
+from cosignal.simulator.parameters.paths import seen_from
 from cosignal.simulator.scenarios import parse_value, write_scenario
 
 
@@ -31,6 +38,8 @@ def sweep_points(
         ),
     ],
     settings: Set = None,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     replicates: Annotated[int, typer.Option(min=1, help="Runs of each point.")] = 10,
     vs: Annotated[
         str, typer.Option(help="Point to compare with, such as app.adoption=0.")
@@ -39,9 +48,7 @@ def sweep_points(
         list[str] | None, typer.Option(help="Figure to show; repeatable.")
     ] = None,
     workers: WorkersOption = "auto",
-    folder: Annotated[
-        Path | None, typer.Option(help="Keep finished runs here, and go on from them.")
-    ] = None,
+    folder: FolderOption = None,
     as_json: Json = False,
 ) -> None:
     """Run a scenario at many points, with the same luck at each.
@@ -50,16 +57,27 @@ def sweep_points(
     --vs app.adoption=0 --replicates 20 --folder adoption
     """
     from cosignal.simulator.experiments import sweep  # noqa: PLC0415 - numpy, rich
-    from cosignal.simulator.experiments.study import MEASURES  # noqa: PLC0415
-
-    study = sweep(
-        scenario_of(scenario, settings),
-        _ranges(vary),
-        replicates=replicates,
-        workers=workers_of(workers),
-        folder=folder,
-        progress=not as_json,
+    from cosignal.simulator.experiments.jobs import Setting  # noqa: PLC0415
+    from cosignal.simulator.experiments.study import (  # noqa: PLC0415
+        MEASURES,
+        Study,
+        grid,
     )
+
+    base, values = scenario_of(scenario, settings, people, network), _ranges(vary)
+    # Before the first run, or all of them would be for nothing.
+    _require_figures(measure or ())
+    if vs:
+        Study(Setting(base), grid(values), replicates, {}).find(vs)
+    with _resumable(folder):
+        study = sweep(
+            base,
+            values,
+            replicates=replicates,
+            workers=workers_of(workers),
+            folder=folder,
+            progress=not as_json,
+        )
     table = study.table(vs or None, measure or MEASURES)
     whole = study.finished == study.total
     say(
@@ -75,6 +93,7 @@ def sweep_points(
     )
     if not whole:
         note(f"interrupted: {study.finished} of {study.total} runs are finished")
+        note(_how_to_go_on(folder))
         raise typer.Exit(EXIT_FALSE)
 
 
@@ -87,10 +106,13 @@ def fit(
         typer.Option(metavar="NAME=LOW:HIGH", help="Range of a parameter; repeatable."),
     ],
     settings: Set = None,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     method: Annotated[str, typer.Option(help="optuna or abc-smc.")] = "optuna",
     trials: Annotated[int, typer.Option(min=1, help="Trials, or samples.")] = 60,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds a trial.")] = 2,
     workers: WorkersOption = "auto",
+    folder: FolderOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Scenario with the best values, to write.")
     ] = None,
@@ -101,24 +123,30 @@ def fit(
     Example: cosignal-sim calibrate scenario.toml cases.csv --fit disease.r0=1.5:4
     """
     from cosignal.simulator.experiments import calibrate  # noqa: PLC0415 - numpy, rich
+    from cosignal.simulator.saved import require_folder  # noqa: PLC0415
 
-    found = calibrate(
-        scenario_of(scenario, settings),
-        data,
-        dict(_range(text) for text in fit),
-        method=method,
-        trials=trials,
-        replicates=replicates,
-        workers=workers_of(workers),
-        progress=not as_json,
-    )
+    if out is not None:
+        require_folder("--out", out.parent)
+    with _resumable(folder):
+        found = calibrate(
+            scenario_of(scenario, settings, people, network),
+            data,
+            _fits(fit),
+            method=method,
+            trials=trials,
+            replicates=replicates,
+            workers=workers_of(workers),
+            folder=folder,
+            progress=not as_json,
+        )
     intervals = (
         {name: found.interval(name) for name in found.ranges}
         if method == "abc-smc"
         else {}
     )
     if out is not None:
-        out.write_text(write_scenario(found.parameters), "utf-8")
+        fitted = seen_from(found.parameters, out.parent)
+        out.write_text(write_scenario(fitted), "utf-8")
     distance = float(found.distances.min())
     say(
         [_fitted(name, value, intervals) for name, value in found.best.items()]
@@ -141,9 +169,7 @@ def study(
     agents: Annotated[int, typer.Option(min=0, help="People; 0 for its own.")] = 0,
     replicates: Annotated[int, typer.Option(min=0, help="Runs; 0 for its own.")] = 0,
     workers: WorkersOption = "auto",
-    folder: Annotated[
-        Path | None, typer.Option(help="Keep finished runs here, and go on from them.")
-    ] = None,
+    folder: FolderOption = None,
     as_json: Json = False,
 ) -> None:
     """Do a published study again, and print ours beside the published interval.
@@ -160,13 +186,14 @@ def study(
         )
         return
     found = studies.find(name)
-    rows = found.run(
-        agents=agents or None,
-        replicates=replicates or None,
-        workers=workers_of(workers),
-        folder=folder,
-        progress=not as_json,
-    )
+    with _resumable(folder):
+        rows = found.run(
+            agents=agents or None,
+            replicates=replicates or None,
+            workers=workers_of(workers),
+            folder=folder,
+            progress=not as_json,
+        )
     say(
         [found.title, found.source, "", *studies.lines(rows)],
         {
@@ -179,6 +206,27 @@ def study(
     )
 
 
+def _how_to_go_on(folder: Path | None) -> str:
+    if folder is None:
+        return "  With --folder FOLDER finished runs are kept, and one can go on."
+    return f"  They are kept in {folder}; the same command goes on from there."
+
+
+@contextmanager
+def _resumable(folder: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C how to go on.
+
+    Raises:
+        CosignalError: The work was interrupted.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise CosignalError(
+            "expected to finish, got interrupted", advice=_how_to_go_on(folder).strip()
+        ) from stop
+
+
 def _ranges(vary: list[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for text in vary:
@@ -188,12 +236,49 @@ def _ranges(vary: list[str]) -> dict[str, list[Any]]:
                 f"--vary: expected NAME=V1,V2,..., got {text!r}",
                 advice="For example --vary app.adoption=0,0.15,0.3",
             )
+        if name in found:
+            raise UsageError(
+                f"--vary: expected {name} once, got it twice",
+                advice=f"Give all its values together: --vary {name}=V1,V2,...",
+            )
         whole = parse_value(f"[{values}]")
         found[name] = (
             whole
             if isinstance(whole, list)
             else [item.strip() for item in values.split(",")]
         )
+    return found
+
+
+def _require_figures(names: Iterable[str]) -> None:
+    """Refuse figures that no run has.
+
+    Raises:
+        UsageError: It names those that there are.
+    """
+    if not names:
+        return
+    from cosignal.simulator.simulation import Sim  # noqa: PLC0415 - compiles
+
+    known = sorted(Sim(agents=100, days=1, disease__seeds=1).run().summary())
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known)
+            raise UsageError(
+                f"--measure: expected a figure of a run, got {name!r}",
+                advice=f"Did you mean {', '.join(near)}?"
+                if near
+                else f"Known are {', '.join(known)}.",
+            )
+
+
+def _fits(texts: list[str]) -> dict[str, tuple[float, float]]:
+    found: dict[str, tuple[float, float]] = {}
+    for text in texts:
+        name, ends = _range(text)
+        if name in found:
+            raise UsageError(f"--fit: expected {name} once, got it twice")
+        found[name] = ends
     return found
 
 

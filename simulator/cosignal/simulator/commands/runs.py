@@ -9,6 +9,8 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.commands.terminal import (
     EXIT_FALSE,
     Json,
+    NetworkOption,
+    PeopleOption,
     Scenario,
     Set,
     say,
@@ -24,6 +26,8 @@ def run(
     scenario: Scenario = None,
     *,
     settings: Set = None,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Result: .json, .parquet, or a folder."),
@@ -35,7 +39,7 @@ def run(
 
     Example: cosignal-sim run scenario.toml --set app.adoption=0.45 --out result.json
     """
-    parameters = scenario_of(scenario, settings)
+    parameters = scenario_of(scenario, settings, people, network)
     summary, digest = _run(parameters, out, threads, show=not as_json)
     say(
         [f"{name:<28} {number(value)}" for name, value in summary.items()]
@@ -55,9 +59,14 @@ def run(
 def verify(
     result: Annotated[Path, typer.Argument(help="What --out of run has named.")],
     *,
+    people: PeopleOption = None,
+    network: NetworkOption = None,
     as_json: Json = False,
 ) -> None:
     """Run a result again, and compare every count and infection, bit for bit.
+
+    Own people are read again from where they were, or from the files named here; other
+    people than those of the run are refused.
 
     Example: cosignal-sim verify result.json
     """
@@ -69,7 +78,7 @@ def verify(
     )
 
     saved = load(result)
-    run = run_again(saved)
+    run = run_again(saved, people, network)
     again, others = digest(run), differences(saved, run)
     same = not others
     verdict = "the same, bit for bit" if same else f"not the same: {', '.join(others)}"

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cosignal.protocol.errors import CosignalError
+from cosignal.simulator.parameters.paths import with_files
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.scenarios import parse_settings, read_scenario
 
@@ -32,6 +33,24 @@ Scenario = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; repeatable."),
+]
+PeopleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--people",
+        metavar="FILE",
+        help="Own people, CSV or Parquet, in place of synthetic ones.",
+    ),
+]
+NetworkOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--network", metavar="FILE", help="Contacts between own people; repeatable."
+    ),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--folder", help="Keep finished runs here, and go on from them."),
 ]
 WorkersOption = Annotated[
     str,
@@ -68,14 +87,26 @@ def complain(error: CosignalError) -> None:
         console.print(f"  {error.advice}")
 
 
-def scenario_of(path: Path | None, settings: list[str] | None) -> Parameters:
+def scenario_of(
+    path: Path | None,
+    settings: list[str] | None,
+    people: Path | None = None,
+    networks: list[Path] | None = None,
+) -> Parameters:
     """Read a scenario and change what the command line says.
+
+    Args:
+        path: Of the scenario.
+        settings: Of `--set`.
+        people: File of own people, in place of the scenario's.
+        networks: Files of their networks.
 
     Raises:
         UsageError: The file or a setting is not right.
     """
     parameters = Parameters() if path is None else read_scenario(path)
-    return parameters.with_values(parse_settings(settings or []))
+    parameters = parameters.with_values(parse_settings(settings or []))
+    return with_files(parameters, people, networks)
 
 
 def workers_of(text: str) -> int | str:

@@ -4,11 +4,11 @@ What this module guarantees:
 
 * The same seeds are used for every trial, so that the distance is a smooth function of
   the parameters and the search is not led by luck.
-* A search with a seed gives the same fit on any number of workers.
+* A search with a seed gives the same fit on any number of workers; also when it was
+  interrupted, and went on from a folder.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,17 +19,22 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.abc_smc import posterior
 from cosignal.simulator.experiments.bars import bar
 from cosignal.simulator.experiments.jobs import (
+    Outcome,
     Setting,
+    job_key,
     refuse_fixed,
     run_job,
+    setting_key,
     setting_of,
 )
+from cosignal.simulator.experiments.kept import Kept
 from cosignal.simulator.experiments.observed import Observed, observed
 from cosignal.simulator.experiments.pool import (
+    Submit,
     Values,
     Workers,
     kept_workers,
-    run_jobs,
+    take_all,
 )
 from cosignal.simulator.experiments.search import search
 from cosignal.simulator.parameters.tree import Parameters
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+#: What is kept of a trial, in place of a run's figures.
+_DISTANCE: Final = "distance"
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -107,6 +115,34 @@ class Fit:
         return plot_fit(self)
 
 
+class KeptDistances:
+    """Distances in a folder, by all that decides them."""
+
+    def __init__(self, folder: "str | Path", setting: Setting, data: Observed) -> None:
+        """Read what the folder has.
+
+        Args:
+            folder: Made if it does not exist.
+            setting: What all runs have in common.
+            data: From which the distances are.
+        """
+        self._kept = Kept(folder)
+        self._setting = setting
+        self._common = f"{setting_key(setting)} {data.digest()}"
+
+    def get(self, values: Values) -> float | None:
+        """A distance, if it was found before."""
+        outcome = self._kept.get(self._key(values))
+        return None if outcome is None else outcome.summary[_DISTANCE]
+
+    def add(self, values: Values, distance: float) -> None:
+        """Keep a distance."""
+        self._kept.add(self._key(values), Outcome({_DISTANCE: distance}))
+
+    def _key(self, values: Values) -> str:
+        return job_key(self._setting, values, self._common)
+
+
 @dataclass(frozen=True, slots=True)
 class Trials:
     """Runs parameters and says how far from the data they are.
@@ -116,16 +152,16 @@ class Trials:
         data: What was observed.
         ranges: By dotted name.
         replicates: Seeds for each trial, the same for all.
-        workers: As for `sweep`.
-        pool: Processes that are kept from batch to batch.
+        submit: Runs a batch of trials.
+        kept: Distances that were found before; None to keep none.
     """
 
     setting: Setting
     data: Observed
     ranges: Ranges
     replicates: int
-    workers: Workers
-    pool: ProcessPoolExecutor | None = None
+    submit: Submit[float]
+    kept: KeptDistances | None = None
 
     def distances(
         self, points: Sequence[Mapping[str, float]]
@@ -138,14 +174,20 @@ class Trials:
             for replicate in range(self.replicates)
         ]
         found = np.empty(len(jobs))
-        for index, distance in run_jobs(
-            run_trial,
-            _Target(self.setting, self.data),
-            jobs,
-            workers=self.workers,
-            pool=self.pool,
-        ):
-            found[index] = distance
+        todo = []
+        for index, job in enumerate(jobs):
+            before = None if self.kept is None else self.kept.get(job)
+            if before is None:
+                todo.append(index)
+            else:
+                found[index] = before
+
+        def take(place: int, distance: float) -> None:
+            found[todo[place]] = distance
+            if self.kept is not None:
+                self.kept.add(jobs[todo[place]], distance)
+
+        take_all(self.submit([jobs[index] for index in todo]), take)
         means: npt.NDArray[np.float64] = found.reshape(-1, self.replicates).mean(axis=1)
         return means
 
@@ -171,6 +213,7 @@ def calibrate(
     replicates: int = 2,
     workers: Workers = "auto",
     seed: int = 1,
+    folder: "str | Path | None" = None,
     progress: bool = True,
 ) -> Fit:
     """Fit parameters to observed daily counts.
@@ -185,6 +228,8 @@ def calibrate(
         replicates: Seeds for each trial.
         workers: As for `sweep`.
         seed: Of the search.
+        folder: To keep distances of finished runs in, and to find those of an earlier
+            call: an interrupted search goes the same way again, and on from there.
         progress: Whether to show a bar, on a terminal.
 
     Returns:
@@ -193,17 +238,20 @@ def calibrate(
     Raises:
         UsageError: A parameter, range or series does not exist or fit, or Optuna is not
             installed.
+        KeyboardInterrupt: What is finished is in the folder.
     """
     setting = setting_of(base)
-    _check(setting, params, method, trials)
+    _check(setting, params, method, trials, replicates)
     refuse_fixed(setting, params)
     seen = observed(data, setting.parameters.days)
-    target = _Target(setting, seen)
+    kept = None if folder is None else KeptDistances(folder, setting, seen)
     with (
         bar("trials", trials, wanted=progress) as advance,
-        kept_workers(run_trial, target, trials * replicates, workers=workers) as pool,
+        kept_workers(
+            run_trial, _Target(setting, seen), trials * replicates, workers=workers
+        ) as submit,
     ):
-        runner = Trials(setting, seen, dict(params), replicates, workers, pool)
+        runner = Trials(setting, seen, dict(params), replicates, submit, kept)
         found = _METHODS[method](runner, trials, seed, advance)
     samples, distances, weights = found
     return Fit(setting.parameters, dict(params), samples, distances, weights, method)
@@ -213,13 +261,17 @@ def calibrate(
 _METHODS: Final = {"optuna": search, "abc-smc": posterior}
 
 
-def _check(setting: Setting, params: Ranges, method: str, trials: int) -> None:
+def _check(
+    setting: Setting, params: Ranges, method: str, trials: int, replicates: int
+) -> None:
     if method not in _METHODS:
         raise UsageError(
             f"method: expected one of {', '.join(_METHODS)}, got {method!r}"
         )
     if trials < 1:
         raise UsageError(f"trials: expected 1 or more, got {trials}")
+    if replicates < 1:
+        raise UsageError(f"replicates: expected 1 or more, got {replicates}")
     if not params:
         raise UsageError(
             "params: expected at least one range, got none",
@@ -227,6 +279,9 @@ def _check(setting: Setting, params: Ranges, method: str, trials: int) -> None:
         )
     for name, (low, high) in params.items():
         if not low < high:
-            raise UsageError(f"{name}: expected low < high, got {low} and {high}")
+            raise UsageError(
+                f"{name}: expected low < high, got {low} and {high}",
+                advice="Give the ends of the range in which it is sought.",
+            )
         for value in (low, high):
             setting.parameters.with_values({name: value})

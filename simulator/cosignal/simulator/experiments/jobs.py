@@ -9,17 +9,16 @@ What this module guarantees:
 import copy
 import hashlib
 import json
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.own_code import code_digest, name_of
 from cosignal.simulator.parameters.population import (
     ContactParameters,
     PopulationParameters,
@@ -28,6 +27,7 @@ from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.version import VERSION
 
 if TYPE_CHECKING:
+    from cosignal.simulator.population.files import OwnFiles
     from cosignal.simulator.population.people import People
     from cosignal.simulator.simulation import Own
 
@@ -68,11 +68,15 @@ class Setting:
         interventions: The user's own, or a function that makes them of a run's
             parameters; None for the built-in ones.
         population: The user's own people; None for synthetic ones.
+        files: What was read of the files that the parameters name.
+        beta: Hazard of an average contact; None to solve for it.
     """
 
     parameters: Parameters
     interventions: "Own | None" = None
     population: "People | None" = None
+    files: "OwnFiles | None" = None
+    beta: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,39 +96,82 @@ def setting_of(base: object) -> Setting:
     """Take what runs have in common from a `Sim`, or from parameters.
 
     Raises:
-        UsageError: It is something else.
+        UsageError: It is something else, or has analysers; or a file of people that it
+            names cannot be read.
     """
     if isinstance(base, Setting):
         return base
     if isinstance(base, Parameters):
-        return Setting(base)
+        return Setting(base, files=_files(base))
     parameters = getattr(base, "parameters", None)
     if not isinstance(parameters, Parameters):
         raise UsageError(
             f"base: expected a Sim or Parameters, got {type(base).__name__}",
             advice='For example Sim("FR", agents=100_000, days=120).',
         )
+    analysers = getattr(base, "analysers", ())
+    if analysers:
+        raise UsageError(
+            f"base: expected a Sim without analysers, got {name_of(analysers[0])}",
+            advice="Of many runs only figures and series are kept, so nobody would see "
+            "what analysers saw; give them to single runs.",
+        )
+    population = getattr(base, "own_population", None)
     return Setting(
         parameters,
         getattr(base, "own_interventions", None),
-        getattr(base, "own_population", None),
+        population,
+        _files(parameters) if population is None else None,
+        getattr(base, "beta", None),
     )
 
 
-def job_key(setting: Setting, values: Mapping[str, Any]) -> str:
+def _files(parameters: Parameters) -> "OwnFiles | None":
+    if not parameters.population.people:
+        return None
+    from cosignal.simulator.population.files import (  # noqa: PLC0415 - compiles
+        read_files,
+    )
+
+    return read_files(parameters)
+
+
+def setting_key(setting: Setting) -> str:
+    """Name what runs have in common, beside parameters: code, people and their files.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        UsageError: An intervention holds what cannot be looked into.
+    """
+    people = None if setting.population is None else _digest(setting.population)
+    files = [sha256 for _, sha256 in setting.files.digests] if setting.files else []
+    own = [code_digest(item) for item in own_parts(setting)]
+    has_own = setting.interventions is not None
+    text = json.dumps([has_own, own, people, files, setting.beta])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def job_key(
+    setting: Setting, values: Mapping[str, Any], common: str | None = None
+) -> str:
     """Name a run by all that decides its outcome.
 
     Args:
         setting: What runs have in common.
         values: By dotted name, what this run changes.
+        common: `setting_key` of the setting, where it is at hand.
 
     Returns:
         32 hexadecimal digits.
     """
     parameters = setting.parameters.with_values(values)
-    own = [_named(item) for item in own_parts(setting)]
-    people = None if setting.population is None else _digest(setting.population)
-    text = json.dumps([VERSION, parameters.as_values(), own, people], sort_keys=True)
+    plain = parameters.as_values()
+    # The files' digests are in the key; where they lie plays no part.
+    plain.pop("population.people")
+    plain.pop("population.networks")
+    text = json.dumps([VERSION, plain, common or setting_key(setting)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -142,7 +189,7 @@ def run_job(setting: Setting, values: Mapping[str, Any]) -> Outcome:
     population = setting.population
     if population is None:
         population = _people(
-            parameters.population, parameters.contacts, parameters.seed
+            parameters.population, parameters.contacts, parameters.seed, setting.files
         )
     results = Sim(
         parameters=parameters,
@@ -150,6 +197,7 @@ def run_job(setting: Setting, values: Mapping[str, Any]) -> Outcome:
         interventions=copy.deepcopy(setting.interventions),
         population=population,
         threads=1,
+        beta=setting.beta,
     ).run()
     series = {name: np.asarray(results.series(name), np.float64) for name in KEPT}
     return Outcome(dict(results.summary()), series)
@@ -157,14 +205,18 @@ def run_job(setting: Setting, values: Mapping[str, Any]) -> Outcome:
 
 @lru_cache(maxsize=1)
 def _people(
-    population: PopulationParameters, contacts: ContactParameters, seed: int
+    population: PopulationParameters,
+    contacts: ContactParameters,
+    seed: int,
+    files: "OwnFiles | None",
 ) -> "People":
     """The people of a seed, made once for all points of a sweep that share them."""
     from cosignal.simulator.population.synthetic import (  # noqa: PLC0415 - compiles
         synthetic,
     )
 
-    return synthetic(Parameters(seed=seed, population=population, contacts=contacts))
+    parameters = Parameters(seed=seed, population=population, contacts=contacts)
+    return synthetic(parameters) if not files else files.population(parameters).people
 
 
 def _digest(people: "People") -> str:
@@ -177,15 +229,18 @@ def _digest(people: "People") -> str:
 
 
 def refuse_fixed(setting: Setting, names: Iterable[str]) -> None:
-    """Refuse to vary what given interventions have taken from parameters already.
+    """Refuse to vary what would change nothing, being fixed by what was given.
 
     Args:
-        setting: With the user's own interventions, perhaps.
+        setting: With the user's own interventions, people or beta, perhaps.
         names: Dotted names that change from run to run.
 
     Raises:
-        UsageError: A built-in intervention was given, and would not see the change.
+        UsageError: Interventions, people or beta that were given would not see the
+            change.
     """
+    names = list(names)
+    _refuse_given(setting, names)
     built_in = [
         name
         for name in map(name_of, own_parts(setting))
@@ -201,31 +256,29 @@ def refuse_fixed(setting: Setting, names: Iterable[str]) -> None:
         )
 
 
+def _refuse_given(setting: Setting, names: Iterable[str]) -> None:
+    """Refuse what people or beta that were given decide already."""
+    for name in names:
+        if name in ("population.people", "population.networks"):
+            raise UsageError(
+                f"values: expected parameters other than {name}",
+                advice="Files are read once for all runs; make a study for each.",
+            )
+        if setting.population is not None and name.startswith("population."):
+            raise UsageError(
+                f"values: expected parameters that change own people, got {name}",
+                advice="They are given as they are; make them anew for each study.",
+            )
+        if setting.beta is not None and name in ("disease.r0", "disease.growth_rate"):
+            raise UsageError(
+                f"values: expected parameters that change a run, got {name}",
+                advice="Sim was given beta, in place of what it asks for.",
+            )
+
+
 def own_parts(setting: Setting) -> tuple[object, ...]:
     """The user's interventions, or the function that makes them."""
     own = setting.interventions
     if own is None:
         return ()
     return (own,) if callable(own) else tuple(own)
-
-
-def name_of(item: object) -> str:
-    """Where an intervention, or a function that makes them, is written down."""
-    kind = item if isinstance(item, FunctionType) else type(item)
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _named(item: object) -> str:
-    """Name an intervention by its class and what it holds.
-
-    Raises:
-        UsageError: It cannot be written down.
-    """
-    try:
-        held = pickle.dumps(item, protocol=5)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise UsageError(
-            f"folder: expected interventions that can be kept, got {name_of(item)}",
-            advice="Put its class into a module, and into it what pickle can write.",
-        ) from error
-    return f"{name_of(item)} {hashlib.sha256(held).hexdigest()}"

@@ -44,7 +44,8 @@ class Kept:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
-                f"{folder}: expected a folder for finished runs, got {error.strerror}"
+                f"{folder}: expected a folder for finished runs, got {error.strerror}",
+                advice="Name a folder that is there, or can be made.",
             ) from error
         self._path = Path(folder) / _RUNS
         self._read(self._path)
@@ -63,10 +64,7 @@ class Kept:
             "summary": dict(outcome.summary),
             "series": {name: _short(row) for name, row in outcome.series.items()},
         }
-        with self._path.open("ab") as file:
-            file.write(f"{json.dumps(line)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
+        _append(self._path, f"{json.dumps(line)}\n".encode())
 
     def _read(self, path: Path) -> None:
         if not path.exists():
@@ -78,6 +76,20 @@ class Kept:
                 file.truncate(whole)
         for number, text in enumerate(data[:whole].splitlines(), 1):
             self._outcomes.update([_outcome(text, f"{path}:{number}")])
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Write a whole line, or none of it: a part would spoil the next one."""
+    with path.open("ab", buffering=0) as file:
+        end, rest = file.tell(), memoryview(line)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except BaseException:  # interrupted, or the disk is full
+            if file.seek(0, os.SEEK_END) < end + len(line):
+                file.truncate(end)
+            raise
 
 
 def _outcome(text: bytes, place: str) -> tuple[str, Outcome]:

@@ -7,6 +7,7 @@ What this module guarantees:
 """
 
 import csv
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,14 @@ class Observed:
 
     days: npt.NDArray[np.int64]
     counts: Mapping[str, npt.NDArray[np.float64]]
+
+    def digest(self) -> str:
+        """Name the data by all that is in them, 64 hexadecimal digits."""
+        found = hashlib.sha256(self.days.astype("<i8").tobytes())
+        for name, counts in sorted(self.counts.items()):
+            found.update(f"\n{name}\n".encode())
+            found.update(counts.astype("<f8").tobytes())
+        return found.hexdigest()
 
     def distance(self, series: Mapping[str, npt.NDArray[np.float64]]) -> float:
         """How far a run is: 0 for equal counts, 1 for a run without any.
@@ -91,25 +100,37 @@ def _columns(data: Any) -> dict[str, Sequence[Any]]:  # noqa: ANN401
 
 def _read(path: Path) -> dict[str, Sequence[Any]]:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
+        got = error.strerror if isinstance(error, OSError) else "other bytes than UTF-8"
         raise UsageError(
-            f"{path}: expected a readable CSV file, got {error}"
+            f"{path}: expected a readable CSV file, got {got}",
+            advice="Name a file with a column day and one for each series, such as "
+            "cases.",
         ) from error
     rows = list(csv.reader(text.splitlines()))
     head, *rest = rows or [[]]
     if not rest:
-        raise UsageError(f"{path}: expected a head and rows, got no row")
+        raise UsageError(
+            f"{path}: expected a head and rows, got no row",
+            advice="The first line names columns: day,cases.",
+        )
     for line, row in enumerate(rest, 2):
         if len(row) != len(head):
             raise UsageError(
-                f"{path}:{line}: expected {len(head)} values, got {len(row)}"
+                f"{path}:{line}: expected {len(head)} values, got {len(row)}",
+                advice="Leave no value out; one that is not known is empty.",
             )
     return {name.strip(): [row[i] for row in rest] for i, name in enumerate(head)}
 
 
 def _counts(name: str, column: Sequence[Any]) -> npt.NDArray[np.float64]:
     found = np.array([_number(name, i, value) for i, value in enumerate(column)])
+    if not np.isfinite(found).any():
+        raise UsageError(
+            f"data: expected at least one count of {name}, got none",
+            advice="Leave the column out, or fill in what is known.",
+        )
     if (found < 0).any():
         place = int(np.argmax(found < 0))
         raise UsageError(
@@ -120,12 +141,15 @@ def _counts(name: str, column: Sequence[Any]) -> npt.NDArray[np.float64]:
 
 def _number(name: str, index: int, value: Any) -> float:  # noqa: ANN401
     try:
-        return math.nan if value in ("", None) else float(value)
-    except (TypeError, ValueError) as error:
+        number = math.nan if value in ("", None) else float(value)
+    except (TypeError, ValueError):
+        number = math.inf
+    if math.isinf(number):
         raise UsageError(
             f"data: expected a number of {name}, got {value!r} in row {index + 1}",
             advice="Leave a value that is not known empty.",
-        ) from error
+        )
+    return number
 
 
 def _days(

@@ -5,6 +5,7 @@ What this module guarantees:
 * A job is a function of its arguments alone, so any number of workers gives the same.
 * Ctrl-C lets the jobs that run come to their end, starts no more, and is then raised;
   what is finished was given before. A second one ends at once.
+* Processes end with the program that started them, however that ends.
 * What all jobs have in common is sent to each worker once.
 """
 
@@ -12,15 +13,19 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cosignal.protocol.errors import CosignalError, UsageError
-from cosignal.simulator.experiments.jobs import Setting, name_of, own_parts
+from cosignal.simulator.experiments import cluster
+from cosignal.simulator.experiments.jobs import Setting, own_parts
+from cosignal.simulator.experiments.own_code import name_of
 
 _Setting = TypeVar("_Setting")
 _Outcome = TypeVar("_Outcome")
@@ -29,6 +34,8 @@ _Outcome = TypeVar("_Outcome")
 #: of a Dask scheduler, such as "tcp://10.0.0.1:8786".
 Workers = int | str
 Values = Mapping[str, Any]
+#: Runs a batch of jobs: index and outcome of each, in any order.
+Submit = Callable[[Sequence[Values]], Generator[tuple[int, _Outcome], None, None]]
 
 _DASK: Final = "dask"
 
@@ -39,8 +46,7 @@ def run_jobs(
     jobs: Sequence[Values],
     *,
     workers: Workers = "auto",
-    pool: ProcessPoolExecutor | None = None,
-) -> Iterator[tuple[int, _Outcome]]:
+) -> Generator[tuple[int, _Outcome], None, None]:
     """Run all jobs and give each outcome as soon as it is there.
 
     Args:
@@ -48,8 +54,6 @@ def run_jobs(
         setting: What all jobs have in common.
         jobs: What each is given.
         workers: A number, "auto", "dask", or the address of a Dask scheduler.
-        pool: Of `kept_workers` for the same run and setting, if there are more jobs to
-            come.
 
     Yields:
         Index of a job, and its outcome; in any order.
@@ -59,19 +63,33 @@ def run_jobs(
         CosignalError: A worker process was killed, or could not start.
         KeyboardInterrupt: After the jobs that ran have been given.
     """
-    if pool is not None:
-        yield from _submitted(pool, setting, jobs)
-        return
-    if isinstance(workers, str) and workers != "auto":
-        yield from _on_dask(run, setting, jobs, _address(workers))
-        return
-    number = _number(workers, len(jobs))
-    if number <= 1:
-        for index, values in enumerate(jobs):
-            yield index, run(setting, values)
-        return
-    with _patient(_processes(run, setting, number)) as own:
-        yield from _submitted(own, setting, jobs)
+    with kept_workers(run, setting, len(jobs), workers=workers) as submit:
+        yield from submit(jobs)
+
+
+def take_all(
+    runs: Generator[tuple[int, _Outcome], None, None],
+    take: Callable[[int, _Outcome], None],
+) -> None:
+    """Take what jobs give, after Ctrl-C too, as long as there is something.
+
+    Args:
+        runs: Of `run_jobs`, or of a batch of `kept_workers`.
+        take: Called with index and outcome of each.
+
+    Raises:
+        KeyboardInterrupt: After the jobs that ran have been taken.
+    """
+    try:
+        for index, outcome in runs:
+            take(index, outcome)
+    except KeyboardInterrupt as stop:
+        # It may have come while an outcome was taken, where `runs` does not see it.
+        with suppress(KeyboardInterrupt):
+            take(*runs.throw(stop))
+            for index, outcome in runs:
+                take(index, outcome)
+        raise
 
 
 @contextmanager
@@ -81,8 +99,8 @@ def kept_workers(
     jobs: int,
     *,
     workers: Workers,
-) -> Iterator[ProcessPoolExecutor | None]:
-    """Keep processes for several calls of `run_jobs`, since each takes a second.
+) -> Iterator[Submit[_Outcome]]:
+    """Keep processes, or a cluster, for several batches, since each takes seconds.
 
     Args:
         run: As for `run_jobs`.
@@ -91,15 +109,30 @@ def kept_workers(
         workers: As for `run_jobs`.
 
     Yields:
-        The pool; None where there are no processes to keep.
+        A function that runs a batch of jobs, and gives what `run_jobs` gives.
     """
-    on_dask = isinstance(workers, str) and workers != "auto"
-    number = 1 if on_dask else _number(workers, jobs)
+    if isinstance(workers, str) and workers != "auto":
+        with (
+            cluster.connected(_address(workers), lambda: _main_for(setting)) as client,
+            cluster.shared(client, run, setting) as submit,
+        ):
+            yield submit
+        return
+    number = _number(workers, jobs)
     if number <= 1:
-        yield None
+        yield partial(_here, run, setting)
         return
     with _patient(_processes(run, setting, number)) as pool:
-        yield pool
+        yield partial(_submitted, pool, setting)
+
+
+def _here(
+    run: Callable[[_Setting, Values], _Outcome],
+    setting: _Setting,
+    jobs: Sequence[Values],
+) -> Generator[tuple[int, _Outcome], None, None]:
+    for index, values in enumerate(jobs):
+        yield index, run(setting, values)
 
 
 def _number(workers: Workers, jobs: int) -> int:
@@ -199,7 +232,7 @@ def _processes(
 
 def _submitted(
     pool: ProcessPoolExecutor, setting: object, jobs: Sequence[Values]
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     with _main_for(setting):
         futures = {pool.submit(_work, job): index for index, job in enumerate(jobs)}
     given: set[int] = set()
@@ -222,41 +255,18 @@ _begun: list[Any] = []
 def _begin(run: Callable[..., object], setting: object) -> None:
     # Ctrl-C reaches the whole group of processes; the first one decides for all.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _begun[:] = [run, setting]
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a program that was killed: nobody would take what comes out."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(values: Values) -> Any:  # noqa: ANN401 - whatever the job gives
     run, setting = _begun
     return run(setting, values)
-
-
-def _on_dask(
-    run: Callable[[_Setting, Values], _Outcome],
-    setting: _Setting,
-    jobs: Sequence[Values],
-    address: str | None,
-) -> Iterator[tuple[int, _Outcome]]:
-    try:
-        from dask import distributed  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise UsageError(
-            "workers: expected Dask to be installed, got none",
-            advice="pip install cosignal[cluster]",
-        ) from error
-    try:
-        with _main_for(setting):
-            client = distributed.Client(
-                address, **({} if address else {"threads_per_worker": 1})
-            )
-    except (OSError, RuntimeError) as error:
-        raise UsageError(
-            f"workers: expected a Dask scheduler at {address or 'this machine'}, "
-            f"got {type(error).__name__}",
-            advice="Start one with: dask scheduler",
-        ) from error
-    with client:
-        shared = client.scatter(setting, broadcast=True, hash=False)
-        futures = [client.submit(run, shared, job, pure=False) for job in jobs]
-        places = {future.key: index for index, future in enumerate(futures)}
-        for future, outcome in distributed.as_completed(futures, with_results=True):
-            yield places[future.key], outcome

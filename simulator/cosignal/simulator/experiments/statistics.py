@@ -3,6 +3,10 @@
 What this module guarantees:
 
 * Intervals are Student's, for a mean of independent runs; with one run there is none.
+* The interval of a count's mean stays at 0 or above, that of a share's within 0 and 1:
+  from four runs on it is Student's on the scale of the logarithm (of the odds, for a
+  share), which holds the mean of skewed figures more often; with two or three, where
+  that scale would give any width, Student's interval ends at the bound.
 * `paired` compares runs that share their draws, so that only what differs is left.
 """
 
@@ -17,6 +21,10 @@ from cosignal.protocol.errors import UsageError
 
 #: Both ends of a 95 % interval leave so much out.
 _TAIL: Final = 0.025
+#: With fewer runs nothing is known of a figure's skewness.
+_FEW: Final = 4
+#: The exponent of a factor that is as good as any number.
+_FAR: Final = 700.0
 #: After so many a double has no digits left.
 _HALVINGS: Final = 60
 #: From here on digits after the point say nothing.
@@ -48,25 +56,52 @@ class Estimate:
         return f"{number(self.mean)} ({number(self.low)} to {number(self.high)})"
 
 
-def estimate(values: npt.ArrayLike) -> Estimate:
+def estimate(
+    values: npt.ArrayLike, low: float = -math.inf, high: float = math.inf
+) -> Estimate:
     """Estimate a mean; runs that do not have the value (NaN) are left out.
 
     Args:
         values: Shape (runs,).
+        low: The values' lower bound: 0 for counts and shares.
+        high: Their upper bound, if they have a lower one too: 1 for shares.
 
     Returns:
         Mean and interval; NaN if no run has the value.
+
+    >>> str(estimate([0, 1, 3, 4], low=0)), str(estimate([0, 1, 3, 4]))
+    ('2 (0.468 to 8.55)', '2 (-0.905 to 4.91)')
     """
     known = np.asarray(values, np.float64)
     known = known[np.isfinite(known)]
-    if not len(known):
+    runs = len(known)
+    if not runs:
         return Estimate(math.nan, math.nan, math.nan, 0)
     mean = float(known.mean())
-    if len(known) == 1:
+    if runs == 1:
         return Estimate(mean, mean, mean, 1)
-    half = student_t(1 - _TAIL, len(known) - 1) * float(known.std(ddof=1))
-    half /= math.sqrt(len(known))
-    return Estimate(mean, mean - half, mean + half, len(known))
+    half = student_t(1 - _TAIL, runs - 1) * float(known.std(ddof=1)) / math.sqrt(runs)
+    if low < mean < high and math.isfinite(low) and runs >= _FEW:
+        return Estimate(mean, *_within_bounds(mean, half, low, high), runs)
+    return Estimate(mean, max(low, mean - half), min(high, mean + half), runs)
+
+
+def _within_bounds(
+    mean: float, half: float, low: float, high: float
+) -> tuple[float, float]:
+    """Ends of an interval on the scale of a logarithm, or of a logit.
+
+    The delta method: there, the interval's half width is `half` times the slope.
+    """
+    above, below = mean - low, high - mean
+    slope = 1 / above + (0 if math.isinf(high) else 1 / below)
+    factor = math.exp(min(half * slope, _FAR))
+    if math.isinf(high):
+        return low + above / factor, low + above * factor
+    # Of above / below, the odds.
+    ends = (above / factor / below, above * factor / below)
+    first, last = (low + (high - low) * odds / (1 + odds) for odds in ends)
+    return first, last
 
 
 def paired(values: npt.ArrayLike, base: npt.ArrayLike) -> Estimate:

@@ -29,6 +29,9 @@ Point = Mapping[str, Any]
 #: What a table shows if nothing else is asked for.
 MEASURES = ("infections", "peak_infections", "deaths", "quarantine_days", "alerts")
 
+_ANY_SIGN = ("growth_rate",)
+_SHARES = ("attack_rate", "false_alert_share", "ppv")
+
 
 @dataclass(slots=True)
 class Study:
@@ -110,8 +113,11 @@ class Study:
         return np.array(rows) if rows else np.empty((0, days))
 
     def estimate(self, measure: str, point: "int | str | Point") -> Estimate:
-        """Mean of a figure at a point, with its 95 % interval."""
-        return estimate(self.values(measure, point))
+        """Mean of a figure at a point, with its 95 % interval.
+
+        It ends where the figure does: counts at 0, shares at 0 and 1.
+        """
+        return estimate(self.values(measure, point), *bounds(measure))
 
     def difference(
         self, measure: str, point: "int | str | Point", vs: "int | str | Point"
@@ -226,6 +232,18 @@ class Study:
             f"point: expected one point of the study, got {point!r}",
             advice=f"There are: {known}",
         )
+
+
+def bounds(measure: str) -> tuple[float, float]:
+    """Between which ends a figure of a run lies.
+
+    >>> bounds("deaths"), bounds("ppv"), bounds("growth_rate")
+    ((0.0, inf), (0.0, 1.0), (-inf, inf))
+    """
+    if measure in _ANY_SIGN:
+        return -math.inf, math.inf
+    is_share = measure in _SHARES or measure.startswith("share_")
+    return 0.0, 1.0 if is_share else math.inf
 
 
 def label(point: Point) -> str:

@@ -19,10 +19,11 @@ from cosignal.simulator.experiments.jobs import (
     job_key,
     refuse_fixed,
     run_job,
+    setting_key,
     setting_of,
 )
 from cosignal.simulator.experiments.kept import Kept
-from cosignal.simulator.experiments.pool import Workers, run_jobs
+from cosignal.simulator.experiments.pool import Workers, run_jobs, take_all
 from cosignal.simulator.experiments.study import Point, Study, grid
 
 
@@ -63,7 +64,8 @@ def sweep(
     jobs = {place: _values(setting, points[place[0]], place[1]) for place in wanted}
     keys = {}
     if folder is not None:
-        keys = {place: job_key(setting, job) for place, job in jobs.items()}
+        common = setting_key(setting)
+        keys = {place: job_key(setting, job, common) for place, job in jobs.items()}
     for place, key in keys.items():
         outcome = kept.get(key)
         if outcome is not None:
@@ -164,13 +166,17 @@ def _fill(
     workers: Workers,
     progress: bool,
 ) -> None:
+    runs = run_jobs(
+        run_job, study.setting, [jobs[place] for place in todo], workers=workers
+    )
     with bar("runs", len(todo), wanted=progress) as advance:
+
+        def take(index: int, outcome: Outcome) -> None:
+            _take(study, kept, todo[index], keys.get(todo[index]), outcome)
+            advance()
+
         try:
-            for index, outcome in run_jobs(
-                run_job, study.setting, [jobs[place] for place in todo], workers=workers
-            ):
-                _take(study, kept, todo[index], keys.get(todo[index]), outcome)
-                advance()
+            take_all(runs, take)
         except KeyboardInterrupt:
             if not study.outcomes:
                 raise

@@ -14,6 +14,8 @@ from typing import Any, Final
 from cosignal.protocol.errors import UsageError
 
 _KEY: Final = "parameter"
+#: From here on `g` would write exponents.
+_LARGE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def check(name: str, declared: Declaration, value: Any) -> None:  # noqa: ANN401
     if declared.choices:
         if value not in declared.choices:
             raise UsageError(
-                f"{name}: expected one of {', '.join(declared.choices)}, got {value!r}"
+                f"{name}: expected one of {', '.join(declared.choices)}, got {value!r}",
+                advice=declared.meaning + ".",
             )
         return
     for number in value if isinstance(value, tuple) else (value,):
@@ -104,14 +107,24 @@ def check(name: str, declared: Declaration, value: Any) -> None:  # noqa: ANN401
         is_high = high is not None and number > high
         if number != number or is_low or is_high:  # noqa: PLR0124 - not a number
             raise UsageError(
-                f"{name}: expected {_range(low, high)}, got {number}",
-                advice=declared.meaning,
+                f"{name}: expected {range_of(low, high)}, got {number}",
+                advice=declared.meaning + ".",
             )
 
 
-def _range(low: float | None, high: float | None) -> str:
+def range_of(low: float | None, high: float | None) -> str:
+    """Say between which ends a value may lie.
+
+    >>> range_of(0, 0.5), range_of(100, 1e8), range_of(None, 3)
+    ('0 to 0.5', '100 to 100,000,000', '3 or less')
+    """
     if low is None:
-        return f"{high:g} or less"
+        return f"{_plain(high)} or less"
     if high is None:
-        return f"{low:g} or more"
-    return f"{low:g} to {high:g}"
+        return f"{_plain(low)} or more"
+    return f"{_plain(low)} to {_plain(high)}"
+
+
+def _plain(value: float | None) -> str:
+    """A bound as a person writes it: 100,000,000 and not 1e+08."""
+    return f"{value:,.0f}" if value and abs(value) >= _LARGE else f"{value:g}"

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cosignal.simulator.parameters.behaviour import Closure
-from cosignal.simulator.parameters.declaration import Declaration, declarations
+from cosignal.simulator.parameters.declaration import (
+    Declaration,
+    declarations,
+    range_of,
+)
 from cosignal.simulator.parameters.disease import Variant
 from cosignal.simulator.parameters.tree import Parameters
 
@@ -94,6 +98,8 @@ def _entry(name: str, declared: Declaration, value: Any) -> Entry:  # noqa: ANN4
 
 
 def _typed(value: Any) -> str:  # noqa: ANN401 - any value of a field
+    if isinstance(value, str) and not value:
+        return '""'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_typed, value))}]"
     if isinstance(value, bool):
@@ -107,8 +113,4 @@ def _allowed(declared: Declaration, value: Any) -> str:  # noqa: ANN401
     if declared.choices:
         return ", ".join(declared.choices)
     low, high = declared.low, declared.high
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"{low:g} or more"
-    return f"{high:g} or less" if low is None else f"{low:g} to {high:g}"
+    return "" if low is None and high is None else range_of(low, high)

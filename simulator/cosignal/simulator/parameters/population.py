@@ -98,6 +98,18 @@ class PopulationParameters:
         high=1.0,
         source="assumption; about 7 contacts a day",
     )
+    people: str = parameter(
+        "",
+        "File of own people, CSV or Parquet, in place of `agents`; empty for none",
+        unit="",
+        source="user",
+    )
+    networks: tuple[str, ...] = parameter(
+        (),
+        "Files of contacts between own people",
+        unit="",
+        source="user",
+    )
 
 
 @dataclass(frozen=True, slots=True)

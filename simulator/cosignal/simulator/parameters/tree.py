@@ -50,6 +50,13 @@ _LENGTHS: Final = {
     "app.infectiousness_weights": 2,
     "tracing.recall": len(LAYERS),
 }
+#: What a value of a type is called, and how one is written.
+_KINDS: Final = {
+    int: ("a whole number", "180, without point or quotes"),
+    float: ("a number", "0.45, without quotes"),
+    str: ("a text", '"FR", in quotes'),
+    bool: ("true or false", "true, without quotes"),
+}
 #: A variant's number is a byte, and the first variant has one too.
 MAX_VARIANTS: Final = 254
 _ASCENDING: Final = ("app.thresholds", "app.infectiousness_days")
@@ -87,16 +94,20 @@ class Parameters:
         for name, length in _LENGTHS.items():
             if len(values[name]) != length:
                 raise UsageError(
-                    f"{name}: expected {length} values, got {len(values[name])}"
+                    f"{name}: expected {length} values, got {len(values[name])}",
+                    advice=f"cosignal-sim parameters {name} says what they are.",
                 )
         for name in _ASCENDING:
             if list(values[name]) != sorted(values[name]):
-                raise UsageError(f"{name}: expected ascending values")
+                raise UsageError(
+                    f"{name}: expected ascending values, got {list(values[name])}",
+                    advice="Write the lowest first.",
+                )
         _check_severity(self.disease)
-        _check_times(self)
+        _check_whole(self)
 
     def with_values(self, values: Mapping[str, Any]) -> "Parameters":
-        """Change some parameters.
+        """Change some parameters, all at once: what fits only together is taken.
 
         Args:
             values: By dotted name, for example `app.adoption`.
@@ -104,9 +115,7 @@ class Parameters:
         Raises:
             UsageError: A name does not exist, or a value does not fit.
         """
-        changed = self
-        for name, value in values.items():
-            changed = _changed(changed, name.split("."), name, value)
+        changed: Parameters = _changed(self, values, "")
         return changed
 
     def as_values(self) -> dict[str, Any]:
@@ -149,8 +158,8 @@ def _check_severity(disease: DiseaseParameters) -> None:
             )
 
 
-def _check_times(tree: Parameters) -> None:
-    """Refuse what would end before it begins, and more variants than can be told."""
+def _check_whole(tree: Parameters) -> None:
+    """Refuse what ends before it begins, networks of nobody, and too many variants."""
     for index, closure in enumerate(tree.closures):
         if closure.start > closure.stop:
             raise UsageError(
@@ -163,32 +172,79 @@ def _check_times(tree: Parameters) -> None:
                 f"contacts.holidays: expected a first day and none before it, "
                 f"got {first} and {after}"
             )
+    if tree.population.networks and not tree.population.people:
+        raise UsageError(
+            f"population.networks: expected population.people beside it, got networks "
+            f"{', '.join(tree.population.networks)} of nobody",
+            advice="Name the file of the people whom the networks connect.",
+        )
     if len(tree.variants) > MAX_VARIANTS:
         raise UsageError(
             f"variants: expected at most {MAX_VARIANTS}, got {len(tree.variants)}"
         )
 
 
-def _changed(group: Any, path: list[str], name: str, value: Any) -> Any:  # noqa: ANN401
+def _changed(group: Any, values: Mapping[str, Any], above: str) -> Any:  # noqa: ANN401
+    """A group with other values.
+
+    Args:
+        group: Parameters, or a group of them.
+        values: By name within the group, dotted for what is in groups of it.
+        above: What stands before these names in messages: nothing, or `app.`.
+    """
+    hints = get_type_hints(type(group))
+    own: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        head, dot, rest = name.partition(".")
+        current = _current(group, head, above + name)
+        if is_dataclass(current) != bool(dot):
+            raise _no_parameter(current, above, name)
+        if dot:
+            inner.setdefault(head, {})[rest] = value
+        else:
+            own[head] = _fitted(hints[head], value, above + head)
+    for head, parts in inner.items():
+        own[head] = _changed(getattr(group, head), parts, f"{above}{head}.")
+    return replace(group, **own)
+
+
+def _current(group: Any, head: str, name: str) -> Any:  # noqa: ANN401 - any value
     known = [item.name for item in fields(group)]
-    if path[0] not in known:
-        near = difflib.get_close_matches(path[0], known)
-        raise UsageError(
-            f"{name}: expected a parameter, got {path[0]!r}",
-            advice=f"Did you mean {', '.join(near)}?"
-            if near
-            else f"Known are {', '.join(known)}.",
+    if head in known:
+        return getattr(group, head)
+    near = difflib.get_close_matches(head, known)
+    raise UsageError(
+        f"{name}: expected a parameter, got {head!r}",
+        advice=f"Did you mean {', '.join(near)}?"
+        if near
+        else f"Known are {', '.join(known)}.",
+    )
+
+
+def _no_parameter(current: Any, above: str, name: str) -> UsageError:  # noqa: ANN401
+    """Say why a name that begins like a parameter's is none."""
+    head, _, rest = name.partition(".")
+    if is_dataclass(current):
+        known = ", ".join(item.name for item in fields(current))
+        return UsageError(
+            f"{above}{name}: expected the name of a parameter, got a group's",
+            advice=f"In it are {known}; for example {head}.{fields(current)[0].name}.",
         )
-    current = getattr(group, path[0])
-    if len(path) > 1:
-        if not is_dataclass(current):
-            raise UsageError(f"{name}: expected a parameter, got a value's part")
-        value = _changed(current, path[1:], name, value)
-    elif is_dataclass(current):
-        raise UsageError(f"{name}: expected the name of a parameter, got a group's")
+    if isinstance(current, tuple):
+        advice = f"Give {above}{head} whole, as a list"
+        advice += (
+            f"; in a file, [[{head}]] begins each of them." if _tables(head) else "."
+        )
     else:
-        value = _fitted(get_type_hints(type(group))[path[0]], value, name)
-    return replace(group, **{path[0]: value})
+        advice = f"It is one value: {above}{head}."
+    return UsageError(
+        f"{above}{name}: expected a parameter, got {rest!r} of one", advice=advice
+    )
+
+
+def _tables(name: str) -> bool:
+    return name in ("variants", "closures")
 
 
 def _fitted(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any type
@@ -199,7 +255,11 @@ def _fitted(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any type
         kind = next(item for item in get_args(kind) if item is not type(None))
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{name}: expected a list, got {value!r}")
+            example = "[0.5, 1]" if not _tables(name) else "[{...}, {...}]"
+            raise UsageError(
+                f"{name}: expected a list, got {value!r}",
+                advice=f"Lists stand in brackets: {name}={example}.",
+            )
         inner = get_args(kind)
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
         if len(kinds) != len(value):
@@ -213,7 +273,10 @@ def _fitted(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any type
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise UsageError(f"{name}: expected {kind.__name__}, got {value!r}")
+        words, example = _KINDS[kind]
+        raise UsageError(
+            f"{name}: expected {words}, got {value!r}", advice=f"Such as {example}."
+        )
     return value
 
 
@@ -221,11 +284,11 @@ def _made(kind: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - any datacl
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
-        raise UsageError(f"{name}: expected a table, got {value!r}")
-    made = kind()
-    for key, item in value.items():
-        made = _changed(made, [key], f"{name}.{key}", item)
-    return made
+        raise UsageError(
+            f"{name}: expected a table, got {value!r}",
+            advice=f"Such as {{{fields(kind)[0].name} = ...}}.",
+        )
+    return _changed(kind(), value, f"{name}.")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a field

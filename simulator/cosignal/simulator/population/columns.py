@@ -178,7 +178,8 @@ def read_csv(path: Path) -> Table:
         if len(row) != len(names):
             raise UsageError(
                 f"{path.name}, line {index + _SECOND_LINE}: expected {len(names)} "
-                f"values, got {len(row)}"
+                f"values, got {len(row)}",
+                advice="Quote values that have commas; end no line early.",
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     arrays = (np.array(column, np.str_) for column in columns)
@@ -214,7 +215,8 @@ def _opened(path: Path) -> Any:  # noqa: ANN401 - a text file
         return path.open(encoding="utf-8-sig", newline="")
     except OSError as error:
         raise UsageError(
-            f"{path}: expected a file, got {error.strerror or error}"
+            f"{path}: expected a file, got {error.strerror or error}",
+            advice="Check its path, from where the program runs.",
         ) from error
 
 

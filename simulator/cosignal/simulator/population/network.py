@@ -6,6 +6,7 @@ What this module guarantees:
 * A connection to oneself, to somebody unknown, or listed twice is refused by row.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.population.columns import (
+    Floats,
     Names,
     Table,
     alike,
@@ -28,13 +30,13 @@ Ids = npt.NDArray[np.int64]
 NETWORK_LAYERS: Final = LAYERS[1:]
 
 
-def connect(people: People, persons: Names, network: Table) -> People:
-    """Add a network.
+def connect(people: People, persons: Names, *networks: Table) -> People:
+    """Add networks.
 
     Args:
         people: Without one.
         persons: Shape (n,). The user's name of each.
-        network: Columns `person_a`, `person_b`; `layer` (school, work, care or
+        *networks: Columns `person_a`, `person_b`; `layer` (school, work, care or
             community; community if the column is missing); `rate` (probability that
             the two meet on a day, at school and work on a working day; 1 if the column
             is missing).
@@ -42,14 +44,11 @@ def connect(people: People, persons: Names, network: Table) -> People:
     Raises:
         UsageError: Something is wrong; it names row and column.
     """
-    network.need("person_a", "person_b")
-    one = _numbers_of(network, "person_a", persons)
-    other = _numbers_of(network, "person_b", persons)
-    layer = layers_of(network)
-    rate = np.ones(len(one))
-    if network.has("rate"):
-        rate = network.numbers("rate", 0.0, 1.0, whole=False)
-    _refuse_loops_and_repeats(network, one, other, layer, len(persons))
+    parts = [_links(network, persons) for network in networks]
+    one, other, layer, rate = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    _refuse_repeats(networks, one, other, layer, len(persons))
     ends = np.concatenate([one, other])
     order = np.lexsort((np.concatenate([other, one]), ends))
     counts = np.bincount(ends, minlength=len(persons))
@@ -61,12 +60,31 @@ def connect(people: People, persons: Names, network: Table) -> People:
     )
 
 
+def _links(network: Table, persons: Names) -> tuple[Ids, Ids, Ids, Floats]:
+    """Both ends, layer and rate of each row."""
+    layer = layers_of(network)
+    one = _numbers_of(network, "person_a", persons)
+    other = _numbers_of(network, "person_b", persons)
+    first_where(
+        one == other,
+        lambda row: UsageError(
+            f"{network.at(row)}: expected two different people, got one twice",
+            advice="Leave the row out.",
+        ),
+    )
+    rate = np.ones(len(one))
+    if network.has("rate"):
+        rate = network.numbers("rate", 0.0, 1.0, whole=False)
+    return one, other, layer, rate
+
+
 def layers_of(network: Table) -> Ids:
     """Number of the layer of each row.
 
     Raises:
         UsageError: A layer is unknown.
     """
+    network.need("person_a", "person_b")
     if not network.has("layer"):
         return np.full(len(network.columns["person_a"]), COMMUNITY, np.int64)
     names = network.texts("layer")
@@ -101,16 +119,9 @@ def _numbers_of(network: Table, column: str, persons: Names) -> Ids:
     return found.astype(np.int64)
 
 
-def _refuse_loops_and_repeats(
-    network: Table, one: Ids, other: Ids, layer: Ids, agents: int
+def _refuse_repeats(
+    networks: Sequence[Table], one: Ids, other: Ids, layer: Ids, agents: int
 ) -> None:
-    first_where(
-        one == other,
-        lambda row: UsageError(
-            f"{network.at(row)}: expected two different people, got one twice",
-            advice="Leave the row out.",
-        ),
-    )
     low, high = np.minimum(one, other), np.maximum(one, other)
     joint = (low * agents + high) * len(LAYERS) + layer
     _, first = np.unique(joint, return_index=True)
@@ -119,7 +130,17 @@ def _refuse_loops_and_repeats(
     first_where(
         repeated,
         lambda row: UsageError(
-            f"{network.at(row)}: expected each pair once in a layer, got it again",
+            f"{_row(networks, row)}: expected each pair once in a layer, got it again",
             advice="Leave the row out; a higher 'rate' makes them meet more often.",
         ),
     )
+
+
+def _row(networks: Sequence[Table], row: int) -> str:
+    """Name a row of all tables, one after the other."""
+    for network in networks:
+        length = len(network.columns["person_a"])
+        if row < length:
+            return network.at(row)
+        row -= length
+    raise IndexError(row)

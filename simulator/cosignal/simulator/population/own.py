@@ -8,6 +8,7 @@ What this module guarantees:
   country's matrix. A layer that the network has is not made.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,13 +84,13 @@ class Population:
                 (years), `household`; if wanted `region`, and `place` (empty for none)
                 with `place_kind` (school, work or care).
             network: The same, or a path: `person_a`, `person_b`; if wanted `layer`,
-                `rate`. See `network.connect`.
+                `rate`. Or a list of such. See `network.connect`.
             parameters: Country, sizes and seed for what is left out.
 
         Raises:
             UsageError: Something is wrong; it names row and column, and the fix.
         """
-        links = None if network is None else table(network, "network")
+        links = _networks(network)
         return _population(table(frame, "people"), links, parameters or Parameters())
 
     @classmethod
@@ -97,11 +98,11 @@ class Population:
         cls,
         path: str | Path,
         *,
-        network: str | Path | None = None,
+        network: str | Path | Sequence[str | Path] | None = None,
         parameters: Parameters | None = None,
     ) -> "Population":
         """Make a population of text files; see `from_frame`."""
-        links = None if network is None else table(network, "network")
+        links = _networks(network)
         return _population(read_csv(Path(path)), links, parameters or Parameters())
 
     @classmethod
@@ -109,16 +110,24 @@ class Population:
         cls,
         path: str | Path,
         *,
-        network: str | Path | None = None,
+        network: str | Path | Sequence[str | Path] | None = None,
         parameters: Parameters | None = None,
     ) -> "Population":
         """Make a population of Parquet files; see `from_frame`. Needs pyarrow."""
-        links = None if network is None else table(network, "network")
+        links = _networks(network)
         return _population(read_parquet(Path(path)), links, parameters or Parameters())
 
 
+def _networks(source: Any) -> tuple[Table, ...]:  # noqa: ANN401 - frames, or several
+    if source is None:
+        return ()
+    if isinstance(source, list | tuple):
+        return tuple(table(one, f"network {i}") for i, one in enumerate(source, 1))
+    return (table(source, "network"),)
+
+
 def _population(
-    rows: Table, network: Table | None, parameters: Parameters
+    rows: Table, networks: tuple[Table, ...], parameters: Parameters
 ) -> Population:
     rows.need("person", "age", "household")
     persons = rows.ids("person")
@@ -135,10 +144,10 @@ def _population(
         region_of=region[begins],
         resident=np.zeros(len(age), np.bool_),
     )
-    given = set() if network is None else set(np.unique(layers_of(network)).tolist())
+    given = {layer for item in networks for layer in layers_of(item).tolist()}
     people = _with_contacts(rows, order, homes, given, parameters)
-    if network is not None:
-        people = connect(people, persons[order], network)
+    if networks:
+        people = connect(people, persons[order], *networks)
     return Population(people, persons[order], names)
 
 

@@ -41,6 +41,9 @@ class Results:
         agents: How many people there are.
         by_age: Shape (parameters.days, 9) each: daily counts by name and decade of age.
         infections: All of them.
+        own: Names of interventions and people that the program gave; with these a run
+            cannot be repeated from its file.
+        files: Path and SHA-256 of each file of own people.
     """
 
     def __init__(
@@ -50,6 +53,9 @@ class Results:
         agents: int,
         record: Recorder,
         infections: InfectionTable,
+        *,
+        own: tuple[str, ...] = (),
+        files: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Keep what came out."""
         self.parameters = parameters
@@ -59,6 +65,8 @@ class Results:
             name: rows.copy() for name, rows in record.by_age.items()
         }
         self.infections = infections
+        self.own = own
+        self.files = files
 
     def series(self, name: str) -> Series:
         """Shape (days,). Counts of each day; zeros if nothing was counted."""

@@ -105,6 +105,9 @@ class Preset:
 
         Returns:
             One row for each claim.
+
+        Raises:
+            KeyboardInterrupt: What is finished is in the folder.
         """
         study = sweep(
             Parameters().with_values(self.scenario(agents)),
@@ -114,6 +117,8 @@ class Preset:
             folder=folder,
             progress=progress,
         )
+        if study.finished < study.total:  # after Ctrl-C; half a study claims nothing
+            raise KeyboardInterrupt
         found = [(claim, claim.measure(study)) for claim in self.claims]
         return [Row(claim, ours, _verdict(claim, ours)) for claim, ours in found]
 
