@@ -208,7 +208,9 @@ def _with_contacts(
     places = Places(place, kinds, start, members, rates)
     stubs = no_stubs(len(homes.age), len(np.unique(homes.region_of)))
     if COMMUNITY not in given:
-        stubs = community(homes.age, region, parameters, nation, rng)
+        stubs = community(
+            homes, region, places, given, parameters=parameters, nation=nation, rng=rng
+        )
     return assemble(homes, region, places, stubs)
 
 
