@@ -4,8 +4,8 @@ What this module guarantees:
 
 * Every row becomes one person; `Population.persons` says which.
 * What the user gives is taken as it is. What is left out is made as for a synthetic
-  population: regions by size, classes and teams by age, community contacts by the
-  country's matrix. A layer that the network has is not made.
+  population: regions by size, classes and teams by age, community contacts by
+  what is left of the country's matrices. A layer that the network has is not made.
 """
 
 from dataclasses import dataclass

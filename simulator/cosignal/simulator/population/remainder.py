@@ -61,10 +61,16 @@ def households(sizes: npt.NDArray[np.int64]) -> Groups:
     return Groups(start, members, np.ones(len(sizes)))
 
 
-def at_places(places: Places) -> Groups:
-    """Members meet at their place's rate, on the days on which they are there."""
-    days = np.ones(CARE + 1)
-    days[list(_PRESENT)] = list(_PRESENT.values())
+def at_places(places: Places, given: set[int]) -> Groups:
+    """Members meet at their place's rate, on the days on which they are there.
+
+    Args:
+        places: Classes, teams, units of care homes.
+        given: Layers of which no contact counts.
+    """
+    days = np.zeros(CARE + 1)
+    for layer in _PRESENT.keys() - given:
+        days[layer] = _PRESENT[layer]
     rates = places.place_rate * days[places.place_kind]
     return Groups(places.place_start, places.place_members, rates)
 

@@ -103,7 +103,7 @@ def community(
     bands = mixing_bands(homes.age)
     people = np.bincount(bands, minlength=MIXING_BANDS).astype(float)
     total = reciprocal(wanted(nation, given), people)
-    made = contacts_within(at_places(places), bands)
+    made = contacts_within(at_places(places, given), bands)
     if HOUSEHOLD not in given:
         made += contacts_within(households(homes.sizes), bands)
     left = remainder(total, made)
