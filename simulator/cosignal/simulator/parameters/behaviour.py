@@ -17,7 +17,7 @@ class TestingParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="assumption; CORSAIR survey, UK: below 0.5 to 0.6",
+        source="assumption; 0.18 to 0.22 in a survey, Smith 2021, BMJ 372:n608, UK",
     )
     background: float = parameter(
         0.002,
@@ -44,12 +44,15 @@ class TestingParameters:
         source="OpenABM-Covid19: 1",
     )
     sensitivity: tuple[float, ...] = parameter(
-        (0.0, 0.05, 0.2, 0.5, 0.8, 0.8, 0.8, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3),
+        (
+            *(0.0, 0.0, 0.1, 0.2, 0.33, 0.62, 0.7, 0.76, 0.8, 0.79, 0.75, 0.71),
+            *(0.68, 0.64, 0.6, 0.56, 0.53, 0.49, 0.45, 0.41, 0.38, 0.34),
+        ),
         "Probability of a positive result by days since infection",
         unit="1",
         low=0.0,
         high=1.0,
-        source="Kucirka 2020; OpenABM-Covid19: 0.8",
+        source="Kucirka 2020: day 1 0, 4 0.33, 5 0.62, 8 0.80, 9 0.79, 21 0.34",
     )
     specificity: float = parameter(
         0.999,
@@ -79,7 +82,7 @@ class IsolationParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="assumption; CORSAIR survey, UK",
+        source="assumption; 0.43 to 0.52 in a survey, Smith 2021, BMJ 372:n608, UK",
     )
     on_positive: float = parameter(
         0.9,
@@ -87,7 +90,7 @@ class IsolationParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="OpenABM-Covid19: 0.9",
+        source="assumption; OpenABM-Covid19: 1",
     )
     household: float = parameter(
         0.5,
@@ -95,7 +98,7 @@ class IsolationParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="OpenABM-Covid19",
+        source="assumption; OpenABM-Covid19: all or none",
     )
     household_of_contacts: float = parameter(
         0.0,
@@ -181,7 +184,7 @@ class TracingParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="OpenABM-Covid19",
+        source="assumption; OpenABM-Covid19: 0.9",
     )
 
 

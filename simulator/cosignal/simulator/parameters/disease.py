@@ -54,7 +54,7 @@ class DiseaseParameters:
         unit="days",
         low=0.5,
         high=20.0,
-        source="OpenABM-Covid19",
+        source="OpenABM-Covid19 after McAloon 2020",
     )
     incubation_sd: float = parameter(
         2.7,
@@ -62,7 +62,7 @@ class DiseaseParameters:
         unit="days",
         low=0.1,
         high=15.0,
-        source="OpenABM-Covid19",
+        source="OpenABM-Covid19 after McAloon 2020",
     )
     dispersion: float = parameter(
         0.45,
@@ -95,7 +95,7 @@ class DiseaseParameters:
         unit="1",
         low=0.0,
         high=1.0,
-        source="Covasim 4; Verity 2020, Davies 2020",
+        source="Covasim 4; less in Davies 2020: 0.21 at 10 to 19, 0.69 at 70 and more",
     )
     severe: tuple[float, ...] = parameter(
         (0.0005, 0.00165, 0.0072, 0.0208, 0.0343, 0.0765, 0.1328, 0.20655, 0.2457),

@@ -16,7 +16,7 @@ class PopulationParameters:
         "Country whose age pyramid, households and contact matrices are used",
         unit="",
         choices=PLACES,
-        source="UN WPP 2020; ONS, INED; POLYMOD, Prem 2017",
+        source="UN WPP 2020; INSEE, ONS, Destatis, FSO; POLYMOD, Prem 2017",
     )
     agents: int = parameter(
         100_000,
@@ -131,7 +131,7 @@ class ContactParameters:
         unit="1",
         low=0.0,
         high=20.0,
-        source="OpenABM-Covid19, relative transmission",
+        source="OpenABM-Covid19; attack rate at home by Curmei 2021: see the model",
     )
     school_weight: float = parameter(
         1.0,
@@ -188,6 +188,15 @@ class ContactParameters:
         low=0.0,
         high=3.0,
         source="Ferretti 2023: quartiles 0.4 and 1.6 h",
+    )
+    dose_saturation: float = parameter(
+        10.0,
+        "Hours on one day after which a contact has done 63 % of what it can do",
+        unit="hours",
+        low=0.1,
+        high=1000.0,
+        symbol="T_D",
+        source="Ferretti 2023: 1.1 % an hour at first, about 10 % after a day (figure)",
     )
     distance_mean: float = parameter(
         1.5,

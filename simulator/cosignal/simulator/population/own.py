@@ -4,8 +4,8 @@ What this module guarantees:
 
 * Every row becomes one person; `Population.persons` says which.
 * What the user gives is taken as it is. What is left out is made as for a synthetic
-  population: regions by size, classes and teams by age, community contacts by the
-  country's matrix. A layer that the network has is not made.
+  population: regions by size, classes and teams by age, community contacts by
+  what is left of the country's matrices. A layer that the network has is not made.
 """
 
 from collections.abc import Sequence
@@ -217,7 +217,9 @@ def _with_contacts(
     places = Places(place, kinds, start, members, rates)
     stubs = no_stubs(len(homes.age), len(np.unique(homes.region_of)))
     if COMMUNITY not in given:
-        stubs = community(homes.age, region, parameters, nation, rng)
+        stubs = community(
+            homes, region, places, given, parameters=parameters, nation=nation, rng=rng
+        )
     return assemble(homes, region, places, stubs)
 
 

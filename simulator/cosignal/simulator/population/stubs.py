@@ -2,8 +2,8 @@
 
 What this module guarantees:
 
-* Numbers of stubs of people of one band are negative binomial, with the mean that the
-  contact matrix says and the given dispersion.
+* Numbers of stubs of people of one band are negative binomial, with the mean of the
+  row of a given matrix and the given dispersion.
 * The lists (a, b) and (b, a) of a region are of one length, and (a, a) of an even one,
   so that every stub has a partner every day. Stubs that are too many in a region go to
   the country's lists; the few that are too many there are dropped.
@@ -51,24 +51,20 @@ def no_stubs(agents: int, regions: int) -> Stubs:
 
 
 def reciprocal(
-    matrix: npt.NDArray[np.float64], bands: npt.NDArray[np.uint8]
+    matrix: npt.NDArray[np.float64], people: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Make contacts of a with b as many as those of b with a, in this population.
 
     Args:
         matrix: Shape (8, 8). Mean contacts of one of the row with the column.
-        bands: Shape (n,). Of everybody.
+        people: Shape (8,). How many there are of each band.
 
     Returns:
-        Shape (8, 8).
+        Shape (8, 8), symmetric. Contacts of all of the row with the column.
     """
-    people = np.bincount(bands, minlength=MIXING_BANDS).astype(float)
     total = matrix * people[:, None]
-    both = (total + total.T) / 2
-    found: npt.NDArray[np.float64] = np.divide(
-        both, people[:, None], out=np.zeros_like(both), where=people[:, None] > 0
-    )
-    return found
+    both: npt.NDArray[np.float64] = (total + total.T) / 2
+    return both
 
 
 def draw_stubs(

@@ -16,8 +16,20 @@ from cosignal.simulator.contacts.days import stubs_per_contact
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.ages import Ints, ages_of
 from cosignal.simulator.population.households import age_stock, shapes
-from cosignal.simulator.population.people import People, mixing_bands
+from cosignal.simulator.population.people import (
+    HOUSEHOLD,
+    MIXING_BANDS,
+    People,
+    mixing_bands,
+)
 from cosignal.simulator.population.places import Places, form_places
+from cosignal.simulator.population.remainder import (
+    at_places,
+    contacts_within,
+    households,
+    remainder,
+    wanted,
+)
 from cosignal.simulator.population.stubs import Stubs, draw_stubs, reciprocal
 from cosignal.simulator.population.tables import Country, country
 from cosignal.simulator.streams import stream_key
@@ -61,28 +73,43 @@ def synthetic(parameters: Parameters) -> People:
         country=nation,
         rng=rng,
     )
-    stubs = community(homes.age, region, parameters, nation, rng)
+    stubs = community(
+        homes, region, places, set(), parameters=parameters, nation=nation, rng=rng
+    )
     return assemble(homes, region, places, stubs)
 
 
 def community(
-    age: npt.NDArray[np.uint8],
+    homes: Homes,
     region: npt.NDArray[np.uint16],
+    places: Places,
+    given: set[int],
+    *,
     parameters: Parameters,
     nation: Country,
     rng: np.random.Generator,
 ) -> Stubs:
-    """Draw everybody's contacts in the community.
+    """Draw everybody's contacts in the community: what others leave of the matrices.
 
     Args:
-        age: Shape (n,), years.
+        homes: Who lives with whom.
         region: Shape (n,), ascending.
+        places: Who learns and works with whom.
+        given: Layers of a network of the user's own.
         parameters: Dispersion, weekends, commuting.
-        nation: Contact matrix.
+        nation: Contact matrices.
         rng: Source of chance.
     """
-    bands = mixing_bands(age)
-    matrix = reciprocal(nation.contacts["community"], bands)
+    bands = mixing_bands(homes.age)
+    people = np.bincount(bands, minlength=MIXING_BANDS).astype(float)
+    total = reciprocal(wanted(nation, given), people)
+    made = contacts_within(at_places(places, given), bands)
+    if HOUSEHOLD not in given:
+        made += contacts_within(households(homes.sizes), bands)
+    left = remainder(total, made)
+    matrix = np.divide(
+        left, people[:, None], out=np.zeros_like(left), where=people[:, None] > 0
+    )
     return draw_stubs(
         bands,
         region,

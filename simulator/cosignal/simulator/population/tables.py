@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: Settings of a contact matrix; each is a layer but "home", which is wider than the
-#: household: it counts guests.
+#: Settings of a contact matrix. "home" is wider than the household, as it counts
+#: guests: see `remainder`.
 SETTINGS: Final = ("home", "school", "work", "community")
 _DECADE: Final = 10
 #: Survival falls by about this factor a year beyond 80.
@@ -36,7 +36,7 @@ class Country:
         sizes: Shape (6,). Share of households by members, the last 6 and more.
         lone_parents: Share of households of one parent with children.
         contacts: Shape (8, 8) by setting. Mean contacts a day of a person of the band
-            of the row with people of the band of the column.
+            of the row with people of the band of the column; each country has its own.
         sources: First lines of the tables.
     """
 
@@ -57,8 +57,7 @@ def country(place: str) -> Country:
     """
     pyramid, pyramid_source = _rows("pyramid")
     households, household_source = _rows("households")
-    whose, whose_source = _rows("places")
-    matrices, contact_source = _rows(f"contacts_{whose[place][0]}")
+    matrices, contact_source = _rows(f"contacts_{place}")
     people = _floats(pyramid[place])
     shares = people / people.sum()
     *sizes, lone = _floats(households[place]).tolist()
@@ -68,7 +67,7 @@ def country(place: str) -> Country:
         sizes=_fixed(np.array(sizes) / sum(sizes)),
         lone_parents=lone,
         contacts={name: _fixed(_matrix(matrices, name)) for name in SETTINGS},
-        sources=(pyramid_source, household_source, whose_source, contact_source),
+        sources=(pyramid_source, household_source, contact_source),
     )
 
 

@@ -10,13 +10,8 @@ from cosignal.simulator.studies.presets import (
     Measure,
     Preset,
     reduction,
-    scaled,
     total_ratio,
 )
-
-
-def _household_infections(study: Study) -> Estimate:
-    return scaled(study.estimate("share_household", 0), 100)
 
 
 def _of_contacts(name: str) -> Measure:
@@ -42,7 +37,7 @@ CONTACTS: Final = Preset(
         Claim(
             "infections within households",
             "%",
-            _household_infections,
+            _of_contacts("household_infections"),
             35.0,
             45.0,
             "40",
@@ -56,7 +51,7 @@ CONTACTS: Final = Preset(
             "6",
         ),
         Claim(
-            "median time of a contact outside households",
+            "median time of a contact, over days",
             "h",
             _of_contacts("contact_hours"),
             0.4,
@@ -64,7 +59,7 @@ CONTACTS: Final = Preset(
             "0.7 (quartiles 0.4 to 1.6)",
         ),
         Claim(
-            "median time of a contact that infects",
+            "median time of a contact that infects, over days",
             "h",
             _of_contacts("infecting_hours"),
             1.4,
