@@ -216,9 +216,13 @@ def test_courses_of_a_day_do_not_depend_on_the_order_of_infections() -> None:
 def test_a_reinfection_needs_a_hospital_less_often() -> None:
     people = 60_000
     ids = np.arange(people, dtype=np.int32)
-    tables = tables_of(disease__immunity_severe=0.75, disease__severe_half_life=100.0)
+    tables = tables_of(
+        variants=[{"name": "b", "cross_severe": 0.5}],
+        disease__immunity_severe=0.75,
+        disease__severe_half_life=100.0,
+    )
 
-    def severe(since: int | None) -> float:
+    def severe(since: int | None, variant: int) -> float:
         state = new_state(people)
         if since is not None:
             state.status[:], state.infections[:] = RECOVERED, 1
@@ -227,7 +231,7 @@ def test_a_reinfection_needs_a_hospital_less_often() -> None:
             ids,
             np.full(people, -1, np.int32),
             120,
-            np.zeros(people, np.uint8),
+            np.full(people, variant, np.uint8),
             np.uint64(77),
             np.full(people, 65, np.uint8),
             state,
@@ -236,10 +240,15 @@ def test_a_reinfection_needs_a_hospital_less_often() -> None:
         return float((state.course >= SEVERE).mean())
 
     first = Parameters().disease.severe[6]
-    for since, expected in ((None, 1.0), (0, 0.25), (100, 0.625)):
+    for since, variant, expected in (
+        (None, 0, 1.0),
+        (0, 0, 1 - 0.75),
+        (100, 0, 1 - 0.75 / 2),
+        (0, 1, 1 - 0.75 * 0.5),
+    ):
         rate = first * expected
         error = math.sqrt(rate * (1 - rate) / people)
-        assert is_near(severe(since), rate, error)
+        assert is_near(severe(since, variant), rate, error)
 
 
 def long_run(matrix: np.ndarray | None = None, **values: Any) -> Sim:  # noqa: ANN401

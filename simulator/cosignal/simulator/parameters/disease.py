@@ -350,6 +350,6 @@ class VaccinationParameters:
         unit="days",
         low=0.0,
         high=100_000.0,
-        source="Feikin 2022, Lancet: in 5 months 10 points less against severe "
-        "disease and 21 against infection: hardly any, given infection",
+        source="assumption near Feikin 2022, Lancet: in 5 months 10 points less "
+        "against severe disease and 21 against infection, the two together",
     )
