@@ -75,6 +75,8 @@ FIGURES = (
         Budget(15e6, at_least=True),
     ),
     Figure("sim_peak_mb_1m", "MB", simulation.peak_mb, Budget(500.0)),
+    Figure("sim_peak_mb_10m", "MB", simulation.peak_mb_10m, Budget(2_000.0)),
+    Figure("sim_start_s", "s", simulation.start_seconds, Budget(2.0)),
     Figure(
         "sim_thread_speedup_2",
         "ratio",

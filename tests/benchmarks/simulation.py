@@ -60,6 +60,30 @@ def peak_mb() -> float:
     return max(run["peak_mb"] for run in _million())
 
 
+def peak_mb_10m() -> float:
+    """Greatest memory of a run of ten million people, in MB."""
+    return _bench(10_000_000, threads=1)["peak_mb"]
+
+
+def start_seconds() -> float:
+    """From nothing to the end of the smallest run, with kernels that are kept.
+
+    Returns:
+        Seconds of a whole process by the clock, median of some.
+    """
+    command = [
+        *(sys.executable, "-m", "cosignal.simulator", "run", "--json"),
+        *("--set", "population.agents=1000", "--set", "days=1"),
+    ]
+    subprocess.run(command, capture_output=True, check=True)
+    found = []
+    for _ in range(_ROUNDS):
+        start = perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        found.append(perf_counter() - start)
+    return median(found)
+
+
 def thread_speedup(threads: int) -> float:
     """By how much more threads make a run of a million people shorter.
 

@@ -22,9 +22,11 @@ BUDGETS = {
     "uploads_per_s_core": ("at least", 2_500),
     "seal_to_quorum_ms_p95_n4": ("at most", 50.0),
     "sim_agent_days_per_s_1m": ("at least", 15e6),
+    "sim_peak_mb_10m": ("at most", 2_000.0),
     "sim_peak_mb_1m": ("at most", 500.0),
     "sim_ratio_covasim_100k": ("at least", 10.0),
     "sim_ratio_starsim_100k": ("at least", 5.0),
+    "sim_start_s": ("at most", 2.0),
     "sim_thread_speedup_2": ("at least", 1.6),
 }
 WITHOUT_BUDGET = {

@@ -62,6 +62,19 @@ def test_threads_change_no_number(
         (("sweep", "--vary", "app.adoption"), "--vary: expected NAME=V1,V2,..."),
         (("sweep", "--vary", "days=1,2", "--workers", "x"), "workers: expected"),
         (("calibrate", "s.toml", "d.csv", "--fit", "x=1"), "s.toml: expected"),
+        (
+            ("sweep", "--vary", "days=1,2", "--measure", "deths"),
+            "--measure: expected a figure of a run, got 'deths'",
+        ),
+        (("sweep", "--vary", "days=1,2", "--vs", "days=3"), "point: expected one"),
+        (("sweep", "--vary", "days=1", "--vary", "days=2"), "--vary: expected days"),
+        (
+            ("calibrate", "s.toml", "d.csv", "--fit", "x=1:2", "--out", "no/s.toml"),
+            "--out: expected a folder no, got none",
+        ),
+        (("report", "r.json", "-o", "no/r.html"), "--out: expected a folder no"),
+        (("run", "--people", "none.csv"), "none.csv: expected a file of people"),
+        (("run", "--network", "none.csv"), "population.networks: expected popul"),
         (("study", "P99"), "study: expected one of"),
         (("parameters", "xyzzy"), "NAME: expected a part"),
         (("bench", "--agents", "3"), "population.agents: expected 100 to"),
@@ -82,6 +95,33 @@ def test_wrong_usage_is_named_without_a_traceback(
     assert err.startswith(f"cosignal-sim: {message}")
     assert json.loads(out.splitlines()[-1])["ok"] is False
     assert "Traceback" not in err
+
+
+def test_own_people_are_named_by_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"p{i},{30 + i % 40},h{i // 3}" for i in range(300)]
+    Path("people.csv").write_text("\n".join(["person,age,household", *rows]) + "\n")
+    Path("friends.csv").write_text("person_a,person_b\np1,p9\np2,p30\n")
+    given = ("--people", "people.csv", "--network", "friends.csv")
+    words = ("--set", "days=10", "--set", "disease.seeds=20")
+
+    first = call(monkeypatch, capsys, "run", *given, *words, "--out", "r.json")
+    again = call(monkeypatch, capsys, "verify", "r.json")
+    Path("people.csv").rename("moved.csv")
+    moved = call(monkeypatch, capsys, "verify", "r.json", "--people", "moved.csv")
+    Path("moved.csv").write_text(Path("moved.csv").read_text() + "x,1,x\n")
+    other = call(monkeypatch, capsys, "verify", "r.json", "--people", "moved.csv")
+    sweep = call(
+        monkeypatch,
+        capsys,
+        *("sweep", *words, "--people", "moved.csv", "--vary", "app.adoption=0,0.5"),
+        *("--replicates", "1", "--workers", "1", "--measure", "infections"),
+    )
+
+    assert [first[0], again[0], moved[0], other[0], sweep[0]] == [0, 0, 0, 2, 0]
+    assert "moved.csv: expected the file of the run, SHA-256 " in other[2]
 
 
 def test_a_sweep_compares_with_a_point(

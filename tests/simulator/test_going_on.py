@@ -1,10 +1,13 @@
 """Experiments that are killed or interrupted, and go on from their folder."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,7 +47,7 @@ def stopped(folder: Path, words: tuple[str, ...], sent: int, runs: int) -> str:
     with subprocess.Popen(
         [sys.executable, "-m", "cosignal.simulator", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -59,6 +62,10 @@ def stopped(folder: Path, words: tuple[str, ...], sent: int, runs: int) -> str:
     assert expected == process.returncode
     assert "Traceback" not in complaint
     return complaint
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
 
 def lines(path: Path) -> int:
@@ -119,6 +126,40 @@ def test_a_calibration_that_was_interrupted_goes_the_same_way(folder: Path) -> N
     assert fits[0].distances.tolist() == fits[1].distances.tolist()
     assert 2 <= kept < 12
     assert lines(folder / "runs" / "runs.jsonl") == 12
+
+
+def test_a_run_that_is_interrupted_says_so_and_shows_its_bar_on_a_terminal_only(
+    folder: Path,
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cosignal.simulator", "run", "--set", "days=10000"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**environment(), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while b"days" not in shown:
+            shown += os.read(ours, 4096)
+        os.killpg(process.pid, signal.SIGINT)
+        shown = b"".join(_until_the_end(ours))
+        out, _ = process.communicate()
+    os.close(ours)
+
+    assert process.returncode == 1
+    assert b"cosignal-sim: expected to finish, got interrupted" in shown
+    assert b"Traceback" not in shown
+    assert out == b""
+
+
+def _until_the_end(terminal: int) -> Iterator[bytes]:
+    with suppress(OSError):  # how a terminal ends
+        while data := os.read(terminal, 4096):
+            yield data
 
 
 def test_other_data_find_no_distances_of_these(folder: Path) -> None:

@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -69,11 +70,11 @@ def test_a_run_is_drawn_on_one_page() -> None:
         (lambda: study([{}]).plot(), ("infections a day",)),
         (
             lambda: ADOPTION.plot(kind="pareto", vs="app.adoption=0"),
-            ("deaths averted", "quarantine days added", "vs app.adoption=0.0"),
+            ("deaths averted", "quarantine days added", "against app.adoption=0.0"),
         ),
         (
             lambda: PAIRS.plot(kind="heat_map", vs=0, measure="deaths"),
-            ("change of deaths", "+0 %"),
+            ("change of deaths, %", "\n0 %", "result delay (days)"),
         ),
     ],
 )
@@ -84,6 +85,30 @@ def test_a_study_is_drawn_in_the_way_that_fits_it(
 
     found = words(figure)
     assert [text for text in shown if text in found] == list(shown)
+
+
+def test_labels_of_points_close_together_cover_neither_each_other_nor_the_edge() -> (
+    None
+):
+    values = [0.1 * number for number in range(8)]
+    crowded = study(grid({"app.adoption": values, "app.consent": [0.5, 0.6]}))
+
+    figure = crowded.plot(kind="pareto")
+
+    figure.savefig(io.BytesIO())
+    (axis,) = figure.axes
+    boxes = [text.get_window_extent() for text in axis.texts]
+    assert len(boxes) == 15
+    assert not [
+        (one, other)
+        for number, one in enumerate(boxes)
+        for other in boxes[:number]
+        if one.overlaps(other)
+    ]
+    for text in (*axis.texts, axis.title, axis._left_title):
+        box = text.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
 
 
 def test_a_notebook_shows_a_figure_by_itself() -> None:

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,15 @@ class Lockdown:
     def apply(self, sim: Sim, day: int) -> None:
         del day
         sim.factors[1:] *= self.factor
+
+
+def locked(factor: float) -> Callable[[Parameters], list[Intervention]]:
+    """Functions of one name that do not do the same."""
+
+    def mine(parameters: Parameters) -> list[Intervention]:
+        return [*defaults(parameters), Lockdown(factor)]
+
+    return mine
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +144,10 @@ def test_a_key_holds_all_that_decides_a_run() -> None:
         job_key(setting, {"seed": 1, "app.adoption": 0.1}),
         job_key(setting_of(Sim(parameters=BASE, interventions=[Lockdown(0.5)])), {}),
         job_key(setting_of(Sim(parameters=BASE, interventions=[Lockdown(0.6)])), {}),
+        job_key(setting_of(Sim(parameters=BASE, interventions=locked(0.5))), {}),
+        job_key(setting_of(Sim(parameters=BASE, interventions=locked(0.6))), {}),
+        job_key(setting_of(Sim(parameters=BASE, beta=0.1)), {}),
+        job_key(own, {}),
     ]
 
     assert len(set(keys)) == len(keys)

@@ -9,6 +9,7 @@ What this module guarantees:
 import base64
 import html
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,6 +53,8 @@ _HEADLINES: Final = (
     ("ppv", "Share of alerted people who were infected"),
     ("quarantine_days", "Days in quarantine, all people together"),
 )
+
+_SHARES: Final = frozenset({"attack_rate", "growth_rate", "ppv"})
 
 
 def write_report(saved: Saved, path: str | Path, *, title: str) -> None:
@@ -106,7 +109,9 @@ def page(saved: Saved, title: str) -> str:
 def _headlines(saved: Saved) -> Iterable[tuple[str, str]]:
     for name, words in _HEADLINES:
         if name in saved.summary:
-            yield words, number(saved.summary[name])
+            share = name in _SHARES and math.isfinite(saved.summary[name])
+            value = saved.summary[name]
+            yield words, f"{100 * value:.3g} %" if share else number(value)
 
 
 def _scenario(saved: Saved) -> str:

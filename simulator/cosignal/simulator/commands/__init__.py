@@ -8,7 +8,9 @@ What this module guarantees:
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from typing import NoReturn
 
 import typer
@@ -29,15 +31,36 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("run")(runs.run)
-app.command("sweep")(experiments.sweep_points)
-app.command("calibrate")(experiments.fit)
-app.command("study")(experiments.study)
-app.command("verify")(runs.verify)
-app.command("report")(runs.report)
-app.command("parameters")(dictionary.command)
-app.command("bench")(machine.bench)
-app.command("warm")(machine.warm)
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn Ctrl-C into an error like others; typer would end without a word."""
+
+    @wraps(command)
+    def stopping(*arguments: object, **options: object) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt as stop:
+            raise CosignalError(
+                "expected to finish, got interrupted",
+                advice="Nothing is kept of it; the same command does it all again.",
+            ) from stop
+
+    return stopping
+
+
+for _name, _command in (
+    ("run", runs.run),
+    ("sweep", experiments.sweep_points),
+    ("calibrate", experiments.fit),
+    ("study", experiments.study),
+    ("verify", runs.verify),
+    ("report", runs.report),
+    ("parameters", dictionary.command),
+    ("bench", machine.bench),
+    ("warm", machine.warm),
+):
+    app.command(_name)(_stoppable(_command))
 
 
 def main() -> None:
@@ -48,8 +71,6 @@ def main() -> None:
         _fail(error, EXIT_USAGE)
     except CosignalError as error:
         _fail(error, EXIT_FALSE)
-    except KeyboardInterrupt:
-        _fail(CosignalError("expected to finish, got interrupted"), EXIT_FALSE)
     except MemoryError:
         refusal = CosignalError(
             "memory: expected enough of it, got too little",

@@ -112,10 +112,14 @@ def report(
     Example: cosignal-sim report result.json -o report.html
     """
     from cosignal.simulator.report import write_report  # noqa: PLC0415 - an extra
-    from cosignal.simulator.saved import load  # noqa: PLC0415
+    from cosignal.simulator.saved import load, require_folder  # noqa: PLC0415
 
     if out.suffix != ".html":
-        raise UsageError(f"--out: expected a name that ends in .html, got {out.name}")
+        raise UsageError(
+            f"--out: expected a name that ends in .html, got {out.name}",
+            advice="Such as report.html.",
+        )
+    require_folder("--out", out.parent)
     write_report(load(result), out, title=result.stem)
     say([f"report in {out}"], {"ok": True, "report": str(out)}, as_json=as_json)
 

@@ -49,7 +49,7 @@ def posterior(
         runner: Says how far values are from the data, and has the ranges.
         size: Samples of the posterior.
         seed: Of the search.
-        advance: Called after each sample of the last population.
+        advance: Called so often as there are samples, some of it after each population.
 
     Returns:
         Samples by name, their distances and weights.
@@ -60,14 +60,20 @@ def posterior(
     samples = low + (high - low) * uniforms
     now = _Generation(samples, _distances(runner, samples), np.full(size, 1 / size))
     for generation in range(1, _GENERATIONS + 1):
+        _advance(advance, size, generation - 1)
         further = _next(runner, now, generation, seed, (low, high))
         if further is None:
             break
         now = further
-    for _ in range(size):
-        advance()
     columns = {name: now.samples[:, i] for i, name in enumerate(runner.ranges)}
     return columns, now.distances, now.weights
+
+
+def _advance(advance: Callable[[], None], size: int, generation: int) -> None:
+    """Move a bar on by one population of all."""
+    before, after = (size * (generation + i) // _GENERATIONS for i in (0, 1))
+    for _ in range(after - before):
+        advance()
 
 
 def _next(

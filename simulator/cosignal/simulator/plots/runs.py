@@ -55,7 +55,8 @@ def reproduction_number(axis: Axes, values: npt.NDArray[np.float64]) -> None:
     known = values[np.isfinite(values)]
     top = float(np.quantile(known, 0.98)) if len(known) else 1.0
     axis.set_ylim(0, max(1.5, 1.15 * top))
-    style.titled(axis, "Reproduction number", "day", "R_t")
+    axis.set_xlim(*_across(len(values)))
+    style.titled(axis, "Reproduction number", "day", "infected by one person")
 
 
 def hospital(axis: Axes, series: Rows) -> None:
@@ -70,6 +71,7 @@ def hospital(axis: Axes, series: Rows) -> None:
         linestyle=":",
         label="deaths so far",
     )
+    axis.set_ylim(bottom=0)
     style.titled(axis, "Hospital and deaths", "day", "people")
     style.counted(axis)
     axis.legend(fontsize=7, frameon=False)
@@ -91,6 +93,8 @@ def at_home(axis: Axes, series: Rows) -> None:
         ],
         colors=[style.RED, style.ORANGE, style.SKY],
     )
+    # Room for the legend.
+    axis.set_ylim(0, 1.35 * max(1.0, float((own + quarantine).max(initial=0))))
     style.titled(axis, "At home", "day", "people")
     style.counted(axis)
     axis.legend(fontsize=7, frameon=False)
@@ -101,6 +105,7 @@ def tests(axis: Axes, series: Rows) -> None:
     days = _days(series)
     axis.plot(days, _row(series, "infections"), color=style.GREY, label="infections")
     axis.plot(days, _row(series, "cases"), color=style.BLUE, label="positive tests")
+    axis.set_ylim(bottom=0)
     style.titled(axis, "Infections and positive tests a day", "day", "people")
     style.counted(axis)
     axis.legend(fontsize=7, frameon=False)
@@ -113,7 +118,7 @@ def cascade(axis: Axes, series: Rows) -> None:
         ("positive tests", _total(series, "cases"), style.BLUE),
         ("uploads", _total(series, "uploads"), style.BLUE),
         ("alerts", alerts, style.ORANGE),
-        ("  of infected", max(alerts - wrong, 0.0), style.RED),
+        ("alerts of infected", max(alerts - wrong, 0.0), style.RED),
         ("alerts acted on", _total(series, "alerts_acted"), style.GREEN),
     )
     places = np.arange(len(steps))[::-1]
@@ -132,6 +137,11 @@ def cascade(axis: Axes, series: Rows) -> None:
     axis.set_xlim(0, 1.18 * max(1.0, *(step[1] for step in steps)))
     style.counted(axis, "x")
     style.titled(axis, "Alert cascade, whole run", "people")
+
+
+def _across(days: int) -> tuple[float, float]:
+    """The same ends as other panels, though the first and last days are unknown."""
+    return -0.05 * days, 1.05 * days
 
 
 def _row(series: Rows, name: str) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.study import label
 from cosignal.simulator.plots import style
+from cosignal.simulator.plots.labels import write_apart
 
 if TYPE_CHECKING:
     from cosignal.simulator.experiments.study import Point, Study
@@ -46,7 +47,9 @@ def curves(study: "Study", series: str = "infections", axis: Axes | None = None)
         target,
         f"{style.readable(series)} a day, mean of 7 days: median and 95 % of runs",
         "day",
+        "people",
     )
+    target.set_ylim(bottom=0)
     style.counted(target)
     return drawing or target
 
@@ -72,7 +75,9 @@ def response(study: "Study", name: str, measure: str, axis: Axes | None = None) 
         target.set_xticks(list(x), [str(value) for value in values])
     target.set_ylim(bottom=0)
     style.counted(target)
-    style.titled(target, style.readable(measure), style.readable(name))
+    style.titled(
+        target, f"{style.readable(measure)}: mean, 95 % interval", style.with_unit(name)
+    )
     return drawing or target
 
 
@@ -118,11 +123,13 @@ def heat_map(
     axis.set_yticks(range(len(rows)), [f"{value:g}" for value in rows])
     axis.grid(visible=False)
     _write_cells(axis, cells, "%" if vs is not None else "")
-    drawing.colorbar(image, ax=axis).ax.tick_params(labelsize=8)
-    change = "change of " if vs is not None else ""
-    style.titled(
-        axis, f"{change}{style.readable(measure)}", style.readable(x), style.readable(y)
-    )
+    beside = drawing.colorbar(image, ax=axis).ax
+    beside.tick_params(labelsize=8)
+    style.counted(beside)
+    title = style.readable(measure)
+    if vs is not None:
+        title = f"change of {title}, %,\nfrom {label(study.points[study.find(vs)])}"
+    style.titled(axis, title, style.with_unit(x), style.with_unit(y))
     return drawing
 
 
@@ -156,28 +163,24 @@ def pareto(
         yerr=[[i.mean - i.low for i in gain], [i.high - i.mean for i in gain]],
         fmt="o",
         color=style.GREY,
-        ecolor="#c8c8c8",
+        ecolor="#d8d8d8",
         markersize=5,
     )
-    axis.plot(x[front], y[front], "o-", color=style.RED, label="front")
-    for place, left, up in zip(places, x, y, strict=True):
-        axis.annotate(
-            _short_label(study, place),
-            (left, up),
-            xytext=(6, -11),
-            textcoords="offset points",
-            fontsize=7,
-        )
+    axis.plot(x[front], y[front], "o-", color=style.RED, label="front", zorder=3)
+    axis.axhline(0, color=style.GREY, linewidth=0.6)
     axis.margins(0.12)
     axis.legend(fontsize=8, frameon=False, loc="upper left")
     style.counted(axis)
     style.counted(axis, "x")
     style.titled(
         axis,
-        f"{style.readable(gained)} averted, {style.readable(spent)} added; "
-        f"vs {label(study.points[base])}",
+        f"against {label(study.points[base])}; lines: 95 % intervals\n"
+        f"labels: {', '.join(map(style.with_unit, study.names))}",
         f"{style.readable(spent)} added",
         f"{style.readable(gained)} averted",
+    )
+    write_apart(
+        axis, [(_values_of(study, p), *at) for p, *at in zip(places, x, y, strict=True)]
     )
     return drawing
 
@@ -221,7 +224,7 @@ def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
                 fontsize=7,
             )
     axis.axvline(0, color="black", linewidth=0.8)
-    axis.set_yticks(range(len(bars)), [style.readable(name) for name, _ in bars])
+    axis.set_yticks(range(len(bars)), [style.with_unit(name) for name, _ in bars])
     axis.margins(x=0.12)
     axis.grid(visible=False)
     style.counted(axis, "x")
@@ -257,7 +260,9 @@ def _front(x: Any, y: Any) -> list[int]:  # noqa: ANN401 - arrays
 def _write_cells(axis: Axes, cells: Any, unit: str) -> None:  # noqa: ANN401 - array
     middle = (np.nanmin(cells) + np.nanmax(cells)) / 2
     for (row, column), value in np.ndenumerate(cells):
-        text = f"{value:+.0f} {unit}" if unit else style.short(value)
+        text = style.short(value)
+        if unit and not np.isnan(value):
+            text = f"{round(value):+d} {unit}" if round(value) else f"0 {unit}"
         axis.annotate(
             text,
             (column, row),
@@ -291,8 +296,17 @@ def _short_label(study: "Study", place: int) -> str:
     )
 
 
+def _values_of(study: "Study", place: int) -> str:
+    """What a point changes, without names; `-` for what it leaves as it is."""
+    point = study.points[place]
+    if not point:
+        return "base"
+    values = (point.get(name, "-") for name in study.names)
+    return ", ".join(f"{v:g}" if _are_numbers([v]) else str(v) for v in values)
+
+
 def _title(study: "Study") -> str | None:
-    return style.readable(study.names[0]) if len(study.names) == 1 else None
+    return style.with_unit(study.names[0]) if len(study.names) == 1 else None
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

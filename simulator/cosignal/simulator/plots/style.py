@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.parameters.dictionary import entries
 
 try:
     from matplotlib import colormaps
@@ -106,6 +107,17 @@ def ramp(number: int) -> Sequence[Any]:
     """Colours for ordered values, from dark to light but never too light."""
     chosen = colormaps["viridis"]
     return [chosen(0.88 * i / max(number - 1, 1)) for i in range(number)]
+
+
+def with_unit(name: str) -> str:
+    """A parameter's name as words, with its unit where it has one.
+
+    >>> with_unit("app.publish_delay"), with_unit("app.adoption")
+    ('app publish delay (hours)', 'app adoption')
+    """
+    units = {item.name: item.unit for item in entries()}
+    unit = units.get(name, "")
+    return readable(name) + (f" ({unit})" if unit not in ("", "1") else "")
 
 
 def readable(name: str) -> str:
