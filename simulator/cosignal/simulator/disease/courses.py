@@ -156,3 +156,29 @@ def remaining(j, variant, day, state, tables):  # type: ignore[no-untyped-def] #
             share *= math.exp(-tables.vaccine_waning * since)
         left *= 1.0 - share
     return left
+
+
+@kernel
+def first_course(i, key, age, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Draw what of somebody's first infection decides whom they infect.
+
+    As `begin_infections` does, for the first variant.
+
+    Args:
+        i: Who.
+        key: Of the draws.
+        age: Of all people, years.
+        tables: `Tables`.
+
+    Returns:
+        Infectivity; days from infection to hospital, `NEVER` for none.
+    """
+    band = min(age[i] // 10, 8)
+    course = _course(uniform(key, i, _COURSE), 0, band, 1.0, tables)
+    ward = np.int64(NEVER)
+    if course >= SEVERE:
+        ward = _later(
+            _later(0, INCUBATION, key, i, tables), TO_HOSPITAL, key, i, tables
+        )
+    factor = tables.asymptomatic if course == ASYMPTOMATIC else 1.0
+    return factor * unit_gamma(tables.dispersion, key, i), ward
