@@ -163,6 +163,14 @@ def test_cases_grow_at_the_rate_that_was_asked_for(france: Sim) -> None:
     assert realised == pytest.approx(0.1, rel=0.07)
 
 
+def test_neither_threads_nor_interventions_change_beta() -> None:
+    # The people are made twice, so that no answer is remembered.
+    plain = Sim("FR", agents=5000, interventions=())
+    busy = Sim("FR", agents=5000, app__adoption=0.6, threads=2)
+
+    assert busy.outbreak.beta == plain.outbreak.beta
+
+
 def test_beta_rises_with_r0_faster_than_r0() -> None:
     betas = [
         Sim("FR", agents=5000, r0=r0, interventions=()).outbreak.beta

@@ -54,7 +54,7 @@ _LEAST: Final = 0.5
 #: Infections in the last generation of an outbreak, at most, about; share of a region's
 #: people that they are, at most.
 _LARGEST: Final = 400
-_SMALL: Final = 0.03
+_SMALL: Final = 0.01
 _PRECISION: Final = 1e-4
 #: A handful do.
 _STEPS: Final = 100
