@@ -60,7 +60,9 @@ def test_a_growth_rate_asks_for_the_published_reproduction_number(
     doubling: float, published: float
 ) -> None:
     # Published for a continuous gamma distribution; ours is on whole days.
-    found = reproduction_of_growth(math.log(2) / doubling, alike().disease)
+    found = reproduction_of_growth(
+        math.log(2) / doubling, infectiousness(alike().disease)
+    )
 
     assert found == pytest.approx(published, rel=0.015)
 

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.contacts.attributes import DOSE_MAX, tables
+from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.disease.transmissibility import reproduction_number
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.people import People
+from cosignal.simulator.results import Results
 from cosignal.simulator.simulation import Sim
 from tests.simulator.well_mixed import alike, well_mixed
 
@@ -37,22 +41,134 @@ def _only_the_first_infect(sim: Sim, day: int) -> None:
         sim.state.infectivity[sim.state.infected_day == day] = 0
 
 
-def test_early_cases_of_a_real_population_infect_about_as_many_as_asked_for() -> None:
-    # Some hundred early cases in each of five runs: standard error of the mean 0.05.
-    # They infect a little fewer than R0 asks for, since the most sociable are infected
-    # first, and households faster than the next generations are.
-    base = Sim("FR", agents=100_000, days=60, r0=2.0, disease__seeds=50)
-    found = []
-    for seed in range(5):
-        sim = Sim(
-            parameters=base.parameters.with_values({"seed": seed}),
-            population=base.people,
-            beta=base.outbreak.beta,
-            interventions=(),
-        )
-        found.append(sim.run().summary()["r"])
+def _pairs(people: int, contacts: int) -> People:
+    """People in households of two, who meet random others every day."""
+    alone = well_mixed(people, contacts)
+    return alone._replace(
+        household=np.arange(people, dtype=np.int32) // 2,
+        household_start=np.arange(0, people + 1, 2, dtype=np.int32),
+    )
 
-    assert 1.75 < np.mean(found) < 2.15
+
+@pytest.mark.parametrize("r0", [0.1, 1.5, 6.0])
+def test_among_couples_r0_is_what_theory_says(r0: float) -> None:
+    # A case from outside can infect the partner; the partner has nobody left at home.
+    # Beta is found with an error of some 0.3 %.
+    contacts = 10
+    sim = Sim(parameters=alike(disease__r0=r0), population=_pairs(100_000, contacts))
+
+    beta = sim.outbreak.beta
+
+    hours, metres = tables(sim.parameters.contacts)[2:]
+    doses = np.minimum(hours[:, :, None] * metres, DOSE_MAX).reshape(2, -1)
+    weight = sim.parameters.contacts.household_weight
+    escapes = [
+        [
+            np.exp(-beta * share * layer * dose).mean()
+            for share in infectiousness(sim.parameters.disease)
+        ]
+        for layer, dose in zip((weight, 1.0), doses, strict=True)
+    ]
+    home = 1 - np.prod(escapes[0])
+    others = contacts * (1 - np.array(escapes[1])).sum()
+    # The greater eigenvalue of [[others, home], [others, 0]].
+    expected = (others + math.sqrt(others**2 + 4 * others * home)) / 2
+    assert expected == pytest.approx(r0, rel=0.015)
+
+
+def test_couples_who_meet_nobody_else_have_no_typical_cases() -> None:
+    sim = Sim(parameters=alike(disease__r0=0.5), population=_pairs(2000, 0))
+
+    with pytest.raises(UsageError, match=r"disease.r0: expected at most 0 .*, got 0.5"):
+        _ = sim.outbreak
+
+
+def test_people_who_meet_nobody_are_refused() -> None:
+    sim = Sim(parameters=alike(disease__r0=0.5), population=well_mixed(2000, 0))
+
+    with pytest.raises(UsageError, match=r"expected 0 where nobody can infect anybody"):
+        _ = sim.outbreak
+
+
+@pytest.fixture(scope="module")
+def france() -> Sim:
+    """So many people that early cases find all others susceptible.
+
+    Infectiousness differs less than by default, for the sake of the standard error.
+    """
+    return Sim("FR", agents=600_000, disease__dispersion=20.0)
+
+
+def _runs(france: Sim, runs: int, **values: float) -> list[Results]:
+    named = {name.replace("__", "."): value for name, value in values.items()}
+    parameters = france.parameters.with_values(named)
+    asked = Sim(parameters=parameters, population=france.people, interventions=())
+    return [
+        Sim(
+            parameters=parameters.with_values({"seed": seed}),
+            population=france.people,
+            beta=asked.outbreak.beta,
+            interventions=(),
+        ).run()
+        for seed in range(runs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("r0", "last", "runs", "values"),
+    [
+        (1.5, 4, 8, {"disease__seeds": 150, "days": 50}),
+        (2.5, 3, 12, {"disease__seeds": 30, "days": 40}),
+        # Nearly all within households and classes, where cases compete most.
+        (
+            1.5,
+            4,
+            8,
+            {
+                "disease__seeds": 150,
+                "days": 50,
+                "contacts__work_weight": 0.0,
+                "contacts__care_weight": 0.0,
+                "contacts__community_weight": 0.2,
+            },
+        ),
+    ],
+)
+def test_typical_cases_infect_as_many_as_asked_for(
+    france: Sim, r0: float, last: int, runs: int, values: dict[str, float]
+) -> None:
+    # The first ones are anybody, and whom they infect hardly are typical: from the
+    # second generation on.
+    found = _runs(france, runs, disease__r0=r0, **values)
+
+    sizes = np.sum(
+        [np.bincount(run.tree().generation, minlength=20)[:20] for run in found], axis=0
+    )
+    realised = sizes[3 : last + 2].sum() / sizes[2 : last + 1].sum()
+    # Standard error 1.5 % of the mean, 1 % of beta; a per cent less, since some have
+    # been infected after all.
+    assert realised == pytest.approx(0.99 * r0, rel=0.05)
+    # That of the summary goes on until 3 % have been infected.
+    assert np.mean([run.summary()["r"] for run in found]) == pytest.approx(
+        0.97 * r0, rel=0.05
+    )
+
+
+def test_cases_grow_at_the_rate_that_was_asked_for(france: Sim) -> None:
+    found = _runs(france, 8, disease__growth_rate=0.1, disease__seeds=200, days=35)
+
+    daily = np.sum([run.series("infections") for run in found], axis=0)
+    realised = math.log(daily[21:28].sum() / daily[14:21].sum()) / 7
+    # Standard error 2 %; one per cent of R is 2 % of the rate.
+    assert realised == pytest.approx(0.1, rel=0.07)
+
+
+def test_neither_threads_nor_interventions_change_beta() -> None:
+    # The people are made twice, so that no answer is remembered.
+    plain = Sim("FR", agents=5000, interventions=())
+    busy = Sim("FR", agents=5000, app__adoption=0.6, threads=2)
+
+    assert busy.outbreak.beta == plain.outbreak.beta
 
 
 def test_beta_rises_with_r0_faster_than_r0() -> None:
@@ -73,7 +189,8 @@ def test_no_reproduction_is_no_transmission() -> None:
 
 
 def test_more_infections_than_contacts_are_refused() -> None:
-    # Within households alone, nobody infects more than live there.
+    # Within households alone no chain of infections goes on: those whom a late case
+    # could infect have been infected.
     sim = Sim(
         "FR",
         agents=2000,
@@ -84,16 +201,17 @@ def test_more_infections_than_contacts_are_refused() -> None:
         contacts__community_weight=0.0,
     )
 
-    with pytest.raises(
-        UsageError, match=r"disease.r0: expected at most [12]\..*, got 9"
-    ):
+    with pytest.raises(UsageError, match=r"disease.r0: expected at most 0\..*, got 9"):
         _ = sim.outbreak
 
 
 def test_a_growth_rate_replaces_r0() -> None:
     still = Parameters().with_values({"disease.growth_rate": 0.0})
     shrinking = Parameters().with_values({"disease.growth_rate": -0.1})
+    intervals = infectiousness(still.disease)
 
-    assert reproduction_number(still.disease) == pytest.approx(1.0)
-    assert reproduction_number(shrinking.disease) < 1
-    assert reproduction_number(Parameters().disease) == Parameters().disease.r0
+    assert reproduction_number(still.disease, intervals) == pytest.approx(1.0)
+    assert reproduction_number(shrinking.disease, intervals) < 1
+    assert (
+        reproduction_number(Parameters().disease, intervals) == Parameters().disease.r0
+    )

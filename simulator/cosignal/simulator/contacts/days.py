@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from cosignal.simulator.compiled import inlined
 from cosignal.simulator.contacts.attributes import tables
 from cosignal.simulator.parameters.population import ContactParameters
 from cosignal.simulator.parameters.tree import Parameters
@@ -47,6 +48,18 @@ class DayContacts(NamedTuple):
     metres: npt.NDArray[np.float32]
     dose_hours: npt.NDArray[np.float32]
     dose_metres: npt.NDArray[np.float32]
+
+
+@inlined
+def moved(contacts, day, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """A day like another one, on which people meet others.
+
+    Args:
+        contacts: `DayContacts`, the other one.
+        day: Of the run.
+        key: uint64. Of all draws of its contacts.
+    """
+    return DayContacts(day, key, *contacts[2:])
 
 
 @njit(cache=True)

@@ -187,6 +187,25 @@ def _network_slot(i, rest, day, people):  # type: ignore[no-untyped-def] # noqa:
     return int64(_NONE), layer
 
 
+@inlined
+def stub_slots(i, people):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """Which slots hold somebody else on each day: those of the community.
+
+    Args:
+        i: Who.
+        people: `People`.
+
+    Returns:
+        The first of them, and the first one after them. Both int64.
+    """
+    home, place = people.household[i], people.place[i]
+    first = int64(people.household_start[home + 1] - people.household_start[home]) - 1
+    if place >= 0:
+        first += people.place_start[place + 1] - people.place_start[place] - 1
+    end = first + int64(people.stub_start[i + 1]) - int64(people.stub_start[i])
+    return first, end
+
+
 @kernel
 def contacts_of(i, day, people, out_ids, out_layers):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """All contacts of somebody on a day.

@@ -134,3 +134,29 @@ def unit_gamma(shape, key, i):  # type: ignore[no-untyped-def] # noqa: ANN001, A
     if shape < 1.0:
         value *= (1.0 - uniform(key, i, number)) ** (1.0 / shape)
     return value / shape
+
+
+@kernel
+def first_course(i, key, age, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    """Draw what of somebody's first infection decides whom they infect.
+
+    As `begin_infections` does, for the first variant.
+
+    Args:
+        i: Who.
+        key: Of the draws.
+        age: Of all people, years.
+        tables: `Tables`.
+
+    Returns:
+        Infectivity; days from infection to hospital, `NEVER` for none.
+    """
+    band = min(age[i] // 10, 8)
+    course = _course(uniform(key, i, _COURSE), 0, band, 1.0, tables)
+    ward = np.int64(NEVER)
+    if course >= SEVERE:
+        ward = _later(
+            _later(0, INCUBATION, key, i, tables), TO_HOSPITAL, key, i, tables
+        )
+    factor = tables.asymptomatic if course == ASYMPTOMATIC else 1.0
+    return factor * unit_gamma(tables.dispersion, key, i), ward

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from cosignal.simulator.compiled import kernel
 from cosignal.simulator.disease.courses import begin_infections
 from cosignal.simulator.disease.imports import arrivals, check_seeds
-from cosignal.simulator.disease.tables import make_tables
-from cosignal.simulator.disease.transmissibility import layer_weights, solve_beta
+from cosignal.simulator.disease.tables import layer_weights, make_tables
+from cosignal.simulator.disease.transmissibility import solve_beta
 from cosignal.simulator.events import Queue
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.results.infections import (

@@ -101,6 +101,20 @@ def make_tables(parameters: Parameters) -> Tables:
     )
 
 
+def layer_weights(parameters: Parameters) -> npt.NDArray[np.float64]:
+    """Shape (5,). Transmission of a contact of each layer, relative."""
+    contacts = parameters.contacts
+    return np.array(
+        [
+            contacts.household_weight,
+            contacts.school_weight,
+            contacts.work_weight,
+            contacts.care_weight,
+            contacts.community_weight,
+        ]
+    )
+
+
 def infectiousness(disease: DiseaseParameters) -> Weights:
     """Share of infectiousness by days since infection, none on day 0.
 

@@ -1,21 +1,18 @@
 """How much one contact transmits, so that the reproduction number is the given one.
 
-R0 is here the mean number of people whom a typical early case infects while everybody
-else is susceptible: the dominant eigenvalue of the next-generation operator over the
-people themselves, with all in which they differ (age, household, place, number of
-contacts in the community, susceptibility), found by power iteration on a sample.
+R0 is here the mean number of people whom a typical early case infects while hardly
+anybody else has been infected, and nothing is done. Such a case has been infected by
+somebody, as others near by have: in households, classes and teams some of those whom it
+would infect are infected already. So R0 is a product:
 
-* A first sample is drawn at random. Each of its people has the contacts of the days
-  after an infection, as in a run; the expected number of infections of each contact
-  person follows from beta, exactly: 1 - E exp(-infectivity * hazard), the hazard summed
-  over all contacts of the pair, so that a household saturates.
-* The next sample is drawn from the contact people in proportion to these
-  expectations, and so on: after some generations it is made of typical early cases.
-* Who infected somebody is not infected back. Two who were infected by the same person,
-  in one household or place, do not infect each other either, with the probability that
-  they were: a case in a household finds some already infected.
-* Beta is such that the mean of a generation is R0; the mean over the later generations
-  counts.
+* how many a typical case would infect if all others were susceptible, exactly: see
+  `expectations`,
+* times the share of these that it infects, of small outbreaks: see `small_outbreaks`.
+  The outbreaks also show who the typical cases are.
+
+Both depend on beta, the share and the cases but little. Beta is found in some rounds:
+outbreaks with the last beta, a new beta from what they show. Typical cases of one round
+are the first cases of the next one's outbreaks.
 
 What this module guarantees:
 
@@ -32,31 +29,36 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.contacts.days import DAYS_OF_WEEK, day_contacts
-from cosignal.simulator.disease.generations import (
-    NOWHERE,
-    Exposure,
-    Sample,
-    expect,
-    expose,
-    no_exposure,
-)
+from cosignal.simulator.disease.expectations import Expectation
+from cosignal.simulator.disease.small_outbreaks import DEPTH, Found, setting, watch
 from cosignal.simulator.disease.tables import Tables, infectiousness
 from cosignal.simulator.parameters.disease import DiseaseParameters
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.people import People
 from cosignal.simulator.streams import stream_key, uniforms
 
+Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
-#: People of a sample; generations until it is typical; generations that count.
-_SAMPLE: Final = 1200
-_SETTLING: Final = 2
-_COUNTING: Final = 7
+#: Infections in the outbreaks of each round, about.
+_ROUNDS: Final = (30_000, 30_000, 150_000)
+#: Room for how many times as many.
+_ROOM: Final = 4
+#: Outbreaks of a round, at most.
+_OUTBREAKS: Final = 20_000
+#: Cases whose contacts are looked at: in the first rounds, in the end.
+_FEW: Final = 1400
+_MANY: Final = 7000
+#: Outbreaks of less would hardly have the generations that are looked at.
+_LEAST: Final = 0.5
+#: Infections in the last generation of an outbreak, at most, about; share of a region's
+#: people that they are, at most.
+_LARGEST: Final = 400
+_SMALL: Final = 0.01
 _PRECISION: Final = 1e-4
+#: A handful do.
+_STEPS: Final = 100
 _BETA_MAX: Final = 1e4
-#: Days with less of the greatest day's infectiousness are left out.
-_NEGLIGIBLE: Final = 1e-2
 #: Of the logarithms; where it is less, more beta hardly infects more people.
 _LEAST_SLOPE: Final = 0.05
 
@@ -66,42 +68,32 @@ _SOLVED: Final[deque[tuple[tuple[object, ...], npt.NDArray[np.uint8], float]]] =
 )
 
 
-def reproduction_of_growth(growth_rate: float, disease: DiseaseParameters) -> float:
+def reproduction_of_growth(growth_rate: float, intervals: Floats) -> float:
     """Reproduction number that makes cases grow exponentially at a rate.
 
-    Euler and Lotka: 1 = R * sum of profile(k) * exp(-rate * k).
+    Euler and Lotka: 1 = R * sum of intervals(k) * exp(-rate * k).
 
     Args:
         growth_rate: 1/day.
-        disease: Its generation time.
+        intervals: Shape (l,). Shares of infections by days since the infector's.
 
-    >>> round(reproduction_of_growth(0.2, DiseaseParameters()), 2)
+    >>> round(reproduction_of_growth(0.2, infectiousness(DiseaseParameters())), 2)
     2.77
     """
-    profile = infectiousness(disease)
-    days = np.arange(len(profile))
-    return float(1 / (profile @ np.exp(-growth_rate * days)))
+    days = np.arange(len(intervals))
+    return float(1 / (intervals @ np.exp(-growth_rate * days)))
 
 
-def reproduction_number(disease: DiseaseParameters) -> float:
-    """The one that is asked for: `r0`, or that of `growth_rate`."""
+def reproduction_number(disease: DiseaseParameters, intervals: Floats) -> float:
+    """The one that is asked for: `r0`, or that of `growth_rate`.
+
+    Args:
+        disease: Which of the two.
+        intervals: See `reproduction_of_growth`.
+    """
     if disease.growth_rate is None:
         return disease.r0
-    return reproduction_of_growth(disease.growth_rate, disease)
-
-
-def layer_weights(parameters: Parameters) -> Floats:
-    """Shape (5,). Transmission of a contact of each layer, relative."""
-    contacts = parameters.contacts
-    return np.array(
-        [
-            contacts.household_weight,
-            contacts.school_weight,
-            contacts.work_weight,
-            contacts.care_weight,
-            contacts.community_weight,
-        ]
-    )
+    return reproduction_of_growth(disease.growth_rate, intervals)
 
 
 def solve_beta(parameters: Parameters, people: People, tables: Tables) -> float:
@@ -133,154 +125,113 @@ def solve_beta(parameters: Parameters, people: People, tables: Tables) -> float:
 
 
 def _solved(parameters: Parameters, people: People, tables: Tables) -> float:
-    target = reproduction_number(parameters.disease)
-    if target == 0:
-        return 0.0
     quiet = replace(parameters, contacts=replace(parameters.contacts, holidays=()))
-    key = stream_key(parameters.seed, "disease.generations")
-    sample = _first(people, key)
-    before = no_exposure(sample.ids, people, 0)
-    found: list[float] = []
-    beta = 0.1
-    for generation in range(_SETTLING + _COUNTING):
-        exposure = _exposure(sample, generation, quiet, people, tables)
-        step = Generation(sample, exposure, before, people, tables)
-        beta = step.solve(target, beta)
-        found.append(beta)
-        offset = float(uniforms(key, np.array([generation]), 1)[0])
-        sample, before = step.next_sample(offset), exposure
-    return float(np.mean(found[_SETTLING:]))
+    search = _Search(quiet, people, tables)
+    if search.target == 0:
+        return 0.0
+    for infections in _ROUNDS:
+        search.improve(infections)
+    return search.answer()
 
 
-def _first(people: People, key: np.uint64) -> Sample:
-    """People at random."""
-    numbers = uniforms(key, np.arange(_SAMPLE), 0)
-    ids = (numbers * len(people.age)).astype(np.int32)
-    nobody = np.full(_SAMPLE, -1, np.int32)
-    nowhere = np.full(_SAMPLE, NOWHERE, np.uint8)
-    rows = np.zeros(_SAMPLE, np.int64)
-    return Sample(ids, nobody, nobody, nowhere, rows, np.zeros(_SAMPLE))
+class _Search:
+    """Beta and the typical cases, better with each round."""
 
-
-def _exposure(
-    sample: Sample,
-    generation: int,
-    parameters: Parameters,
-    people: People,
-    tables: Tables,
-) -> Exposure:
-    """Whom the cases of a sample meet while they are infectious.
-
-    Generations begin on one weekday after the other, and share no day: a day on which
-    somebody was infected is none on which they infect.
-    """
-    profile = tables.profile.astype(np.float64)
-    profile[profile < _NEGLIGIBLE * profile.max()] = 0
-    profile /= profile.sum()
-    days = np.flatnonzero(profile)
-    first_day = generation * (len(profile) // DAYS_OF_WEEK * DAYS_OF_WEEK + 8)
-    exposure = no_exposure(sample.ids, people, len(days))
-    weights = layer_weights(parameters)
-    susceptibility = np.array(parameters.disease.susceptibility)
-    for since in days.tolist():
-        day = day_contacts(people, parameters, first_day + since)
-        share = profile[since]
-        expose(sample.ids, share, weights, susceptibility, day, people, exposure)
-    return exposure
-
-
-class Generation:
-    """One generation, of which beta is asked, and the next one."""
-
-    def __init__(
-        self,
-        sample: Sample,
-        exposure: Exposure,
-        before: Exposure,
-        people: People,
-        tables: Tables,
-    ) -> None:
-        """Take the cases, and whom they meet."""
-        self._sample, self._exposure = sample, exposure
-        self._all = (sample, exposure, before, people, tables)
-        self._people = people
-        self._expected = tuple(
-            np.zeros_like(hazard)
-            for hazard in (exposure.home, exposure.place, exposure.loose)
-        )
-
-    def mean(self, beta: float) -> float:
-        """Expected infections by one case."""
-        total: float = expect(beta, *self._all, *self._expected)
-        return total / len(self._sample.ids)
-
-    def solve(self, target: float, guess: float) -> float:
-        """Find the beta with which a case infects as many as `target`.
-
-        By secants of logarithms, between which the relation is nearly a line.
+    def __init__(self, parameters: Parameters, people: People, tables: Tables) -> None:
+        """Begin with people at random, as if nobody competed.
 
         Raises:
-            UsageError: There is none.
+            UsageError: Nobody can infect anybody.
         """
-        if self.mean(guess) <= 0:
-            raise UsageError(
-                f"disease.r0: expected 0 where nobody can infect anybody, "
-                f"got {target:.3g}",
-                advice="Give people contacts, layers weight, and ages susceptibility.",
-            )
-        old, slope, beta = guess, 1.0, guess
-        old_gap = gap = math.log(self.mean(beta) / target)
-        while abs(gap) > _PRECISION:
-            if beta != old and gap != old_gap:
-                slope = (gap - old_gap) / math.log(beta / old)
-            old, old_gap = beta, gap
-            beta *= math.exp(-gap / max(slope, _LEAST_SLOPE))
-            if beta > _BETA_MAX:
-                raise UsageError(
-                    f"disease.r0: expected at most {self.mean(_BETA_MAX):.3g} with "
-                    f"these contacts, got {target:.3g}",
-                    advice="Give people more contacts, or layers more weight.",
-                )
-            gap = math.log(self.mean(beta) / target)
-        return beta
+        self._all = (parameters, people, tables)
+        self._disease = parameters.disease
+        region = len(people.age) / (len(people.region_start) - 1)
+        self._largest = min(_LARGEST, _SMALL * region)
+        self._beta = 0.1
+        anybody = _anybody(parameters.seed, len(people.age))
+        self._found = Found(anybody, 1.0, infectiousness(self._disease))
+        if self.target > 0 and self._expectation(_FEW).mean(self._beta) <= 0:
+            raise self._refused("0 where nobody can infect anybody")
 
-    def next_sample(self, offset: float) -> Sample:
-        """Draw the next generation's cases, in proportion to what is expected.
+    @property
+    def target(self) -> float:
+        """The reproduction number that is asked for."""
+        return reproduction_number(self._disease, self._found.intervals)
 
-        With the beta that was last tried.
+    def improve(self, infections: int) -> None:
+        """Find beta, and with it better cases.
 
         Args:
-            offset: 0 to 1. Moves the evenly spaced draws.
+            infections: In all outbreaks, about.
         """
-        cumulative = np.cumsum(np.concatenate(self._expected))
-        points = (np.arange(_SAMPLE) + offset) / _SAMPLE * cumulative[-1]
-        found = np.minimum(np.searchsorted(cumulative, points), len(cumulative) - 1)
-        return self._chosen(found)
+        target = max(self.target, _LEAST)
+        self._beta = self._solution(target, self._expectation(_FEW))
+        depth = DEPTH
+        while depth > 1 and target ** (depth + 1) > self._largest:
+            depth -= 1
+        size = float((target ** np.arange(depth + 2)).sum())
+        first = _some(self._found.ids, min(_OUTBREAKS, math.ceil(infections / size)))
+        self._found = watch(
+            first, _ROOM * infections, setting(*self._all, depth, self._beta)
+        )
 
-    def _chosen(self, found: npt.NDArray[np.int64]) -> Sample:
-        """People by places in the expectations: home, then place, then loose."""
-        sample, exposure, people = self._sample, self._exposure, self._people
-        at_home, at_place = len(exposure.home), len(exposure.place)
-        part = np.digitize(found, [at_home, at_home + at_place])
-        at = found - np.array([0, at_home, at_home + at_place])[part]
-        starts = (exposure.home_start, exposure.place_start, exposure.loose_start)
-        hazards = (exposure.home, exposure.place, exposure.loose)
-        rows, hazard = np.empty_like(at), np.empty(len(at))
-        for number in range(3):
-            here = part == number
-            rows[here] = np.searchsorted(starts[number], at[here], side="right") - 1
-            hazard[here] = hazards[number][at[here]]
-        infectors = sample.ids[rows]
-        ids, layers = np.empty(len(at), np.int32), np.zeros(len(at), np.uint8)
-        here = part == 0
-        first = people.household_start[people.household[infectors[here]]]
-        ids[here] = first + at[here] - exposure.home_start[rows[here]]
-        here = part == 1
-        place = people.place[infectors[here]]
-        inside = at[here] - exposure.place_start[rows[here]]
-        ids[here] = people.place_members[people.place_start[place] + inside]
-        layers[here] = people.place_kind[place]
-        here = part == 2  # noqa: PLR2004 - home, place, loose
-        ids[here] = exposure.loose_ids[at[here]]
-        layers[here] = exposure.loose_layers[at[here]]
-        return Sample(ids, infectors, sample.infectors[rows], layers, rows, hazard)
+    def answer(self) -> float:
+        """Beta, in the end.
+
+        Raises:
+            UsageError: People do not meet so many others.
+        """
+        expectation = self._expectation(_MANY)
+        beta = self._solution(self.target, expectation)
+        if beta == _BETA_MAX:
+            most = expectation.mean(_BETA_MAX) * self._found.success
+            raise self._refused(f"at most {most:.3g} with these contacts")
+        return beta
+
+    def _expectation(self, cases: int) -> Expectation:
+        return Expectation(_some(self._found.ids, cases), *self._all)
+
+    def _solution(self, target: float, expectation: Expectation) -> float:
+        """Beta with which a case infects as many as the target; the greatest if none.
+
+        By secants of logarithms, between which the relation is nearly a line.
+        """
+
+        def gap(beta: float) -> float:
+            return math.log(expectation.mean(beta) * self._found.success / target)
+
+        if expectation.mean(_BETA_MAX) * self._found.success <= target:
+            return _BETA_MAX
+        old = beta = self._beta
+        slope, last = 1.0, gap(beta)
+        now = last
+        for _ in range(_STEPS):
+            if abs(now) <= _PRECISION:
+                break
+            if beta != old and now != last:
+                slope = (now - last) / math.log(beta / old)
+            old, last = beta, now
+            step = math.exp(-now / max(slope, _LEAST_SLOPE))
+            beta = min(beta * step, _BETA_MAX)
+            now = gap(beta)
+        return beta
+
+    def _refused(self, expected: str) -> UsageError:
+        return UsageError(
+            f"disease.r0: expected {expected}, got {self.target:.3g}",
+            advice="Give people more contacts, layers weight, and ages susceptibility.",
+        )
+
+
+def _anybody(seed: int, people: int) -> Ids:
+    """People at random."""
+    key = stream_key(seed, "disease.transmissibility")
+    numbers = uniforms(key, np.arange(_OUTBREAKS), 0)
+    found: Ids = (numbers * people).astype(np.int32)
+    return found
+
+
+def _some(ids: Ids, wanted: int) -> Ids:
+    """As many as are wanted, evenly spaced; some more than once if there are fewer."""
+    at = (np.arange(wanted) + 0.5) * (len(ids) / wanted)
+    return ids[at.astype(np.int64)].astype(np.int32)

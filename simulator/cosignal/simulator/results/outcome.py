@@ -78,11 +78,12 @@ class Results:
     def summary(self) -> dict[str, float]:
         """Figures people ask for, by name; NaN where there is nothing to say.
 
-        `r` is the mean number infected by early cases; `attack_rate` counts people,
-        `infections` counts infections, of which somebody may have several; `imports`
-        are those from outside, the first ones included, and `imports_failed` seeds and
-        arrivals that infected nobody; `ppv` is the share of alerts to people who are
-        infected.
+        `r` is the mean number infected by early cases, up to 3 % of all people, and so
+        about 3 % less than `disease.r0` without interventions; `attack_rate` counts
+        people, `infections` counts infections, of which somebody may have several;
+        `imports` are those from outside, the first ones included, and `imports_failed`
+        seeds and arrivals that infected nobody; `ppv` is the share of alerts to people
+        who are infected.
         """
         return figures(self)
 
