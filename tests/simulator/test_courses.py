@@ -102,6 +102,10 @@ def test_times_have_the_means_asked_for() -> None:
     assert mean_is((onset - 20)[ill], disease.incubation_mean, disease.incubation_sd)
     to_ward = disease.onset_to_hospital
     assert mean_is((ward - onset)[severe], to_ward, 0.6 * to_ward)
+    end, mild, silent = found.end_day.astype(int), found.course == 1, found.course == 0
+    lasts, unseen = disease.mild_recovery, disease.asymptomatic_recovery
+    assert mean_is((end - onset)[mild], lasts, 0.42 * lasts)
+    assert mean_is((end - 20)[silent], unseen, 0.33 * unseen)
 
 
 def test_a_course_does_not_depend_on_who_else_is_infected() -> None:

@@ -22,6 +22,7 @@ from cosignal.simulator.disease.tables import (
     IN_ICU,
     INCUBATION,
     MILD,
+    SILENT,
     TO_HOSPITAL,
     TO_ICU,
 )
@@ -89,10 +90,11 @@ def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-d
     """Draw the days of somebody's course."""
     state.onset_day[i] = state.hospital_day[i] = state.icu_day[i] = NEVER
     if course < SEVERE:
-        state.end_day[i] = _later(day, MILD, key, i, tables)
-        if course != ASYMPTOMATIC:
+        if course == ASYMPTOMATIC:
+            state.end_day[i] = _later(day, SILENT, key, i, tables)
+        else:
             state.onset_day[i] = _later(day, INCUBATION, key, i, tables)
-            state.end_day[i] = max(state.end_day[i], state.onset_day[i] + 1)
+            state.end_day[i] = _later(state.onset_day[i], MILD, key, i, tables)
         return
     onset = _later(day, INCUBATION, key, i, tables)
     ward = _later(onset, TO_HOSPITAL, key, i, tables)

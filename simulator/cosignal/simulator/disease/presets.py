@@ -123,6 +123,7 @@ _INFLUENZA: Final = _preset(
     onset_to_hospital=(3.0, "assumption"),
     hospital_stay=(5.0, "assumption"),
     mild_recovery=(7.0, "assumption: about a week"),
+    asymptomatic_recovery=(7.0, "assumption: as with symptoms"),
 )
 
 PRESETS: Final[Mapping[str, Preset]] = {

@@ -16,16 +16,18 @@ from cosignal.simulator.parameters.tree import Parameters
 
 #: Standard deviation relative to the mean, of the times whose mean alone is a
 #: parameter. Source: OpenABM-Covid19 (hospital 8.75, 8.75; intensive care 11.74, 8.79;
-#: ward to intensive care 2.27, 2.27; recovery 12, 5); to hospital: assumption.
+#: ward to intensive care 2.27, 2.27; recovery 12, 5; without symptoms 15, 5); to
+#: hospital: assumption.
 _SPREADS: Final = {
     "onset_to_hospital": 0.6,
     "hospital_to_icu": 1.0,
     "icu_to_end": 0.75,
     "hospital_stay": 1.0,
     "mild_recovery": 0.42,
+    "asymptomatic_recovery": 0.33,
 }
 #: Rows of `Tables.times`.
-INCUBATION, TO_HOSPITAL, TO_ICU, IN_ICU, IN_HOSPITAL, MILD = range(6)
+INCUBATION, TO_HOSPITAL, TO_ICU, IN_ICU, IN_HOSPITAL, MILD, SILENT = range(7)
 
 
 class Tables(NamedTuple):
@@ -35,7 +37,7 @@ class Tables(NamedTuple):
         profile: float32[l]. Share of infectiousness by days since infection; sums to 1.
         severity: float64[v, 9, 4]. By variant and decade of age, the probability of
             symptoms, hospital, intensive care, death, or worse.
-        times: float64[6, ...]. Cumulative probabilities of whole days, by `INCUBATION`
+        times: float64[7, ...]. Cumulative probabilities of whole days, by `INCUBATION`
             and so on.
         relative: float32[v]. Transmissibility.
         cross: float32[v, v]. Share of the protection by the one (row) that protects
@@ -146,7 +148,7 @@ def _times(disease: DiseaseParameters) -> npt.NDArray[np.float64]:
     rows = [incubation]
     for name, spread in _SPREADS.items():
         mean = getattr(disease, name)
-        least = 1 if name == "mild_recovery" else 0
+        least = 1 if name.endswith("_recovery") else 0
         rows.append(_time(name, mean, spread, least))
     cumulative = np.ones((len(rows), max(map(len, rows))))
     for row, weights in zip(cumulative, rows, strict=True):

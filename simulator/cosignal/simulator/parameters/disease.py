@@ -175,11 +175,19 @@ class DiseaseParameters:
     )
     mild_recovery: float = parameter(
         12.0,
-        "Mean time from infection to recovery without hospital",
+        "Mean time from symptoms to recovery without hospital",
         unit="days",
         low=1.0,
         high=60.0,
-        source="OpenABM-Covid19",
+        source="OpenABM-Covid19: 12, standard deviation 5",
+    )
+    asymptomatic_recovery: float = parameter(
+        15.0,
+        "Mean time from infection to recovery without symptoms",
+        unit="days",
+        low=1.0,
+        high=60.0,
+        source="OpenABM-Covid19: 15, standard deviation 5",
     )
     immunity: float = parameter(
         1.0,
