@@ -115,7 +115,7 @@ class IsolationParameters:
     )
     quarantine_length: int = parameter(
         14,
-        "Time at home of contacts",
+        "Time at home of contacts, from their last exposure; of households, from today",
         unit="days",
         low=1,
         high=60,
@@ -131,7 +131,7 @@ class IsolationParameters:
     )
     smart_release: int = parameter(
         0,
-        "Day on which a negative test ends quarantine; 0 for none",
+        "Day after the exposure from which a negative test ends quarantine; 0 for none",
         unit="days",
         low=0,
         high=60,

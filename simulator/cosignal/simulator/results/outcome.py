@@ -72,7 +72,8 @@ class Results:
 
         `r` is the mean number infected by early cases; `attack_rate` counts people,
         `infections` counts infections, of which somebody may have several; `ppv` is the
-        share of alerts to people who are infected.
+        share of alerts to people infected on the day of exposure or since; see
+        `interventions.app.alerts`.
         """
         return figures(self)
 

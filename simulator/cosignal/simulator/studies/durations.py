@@ -23,7 +23,7 @@ def measured(parameters: Parameters, name: str) -> Estimate:
     """Measure the contacts of a scenario's first days.
 
     Args:
-        parameters: Of a scenario; contacts are remembered for 32 days, so that is how
+        parameters: Of a scenario; contacts are remembered for 31 days, so that is how
             long its runs are at most.
         name: `household_contacts` in percent, `contact_hours` (median outside
             households), or `infecting_hours` (median of all contacts that infect).
