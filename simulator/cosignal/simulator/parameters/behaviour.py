@@ -115,7 +115,7 @@ class IsolationParameters:
     )
     quarantine_length: int = parameter(
         14,
-        "Time at home of contacts, from their last exposure; of households, from today",
+        "Time at home of contacts, from the last exposure; of households, the result",
         unit="days",
         low=1,
         high=60,
