@@ -47,6 +47,12 @@ def everybody(sim: Sim) -> Ids:
     return np.arange(len(sim.people.age), dtype=np.int32)
 
 
+def stay(sim: Sim, people: Ids, until: int, *, quarantined: bool = True) -> None:
+    """Let people stay at home who were there in the morning: all of today as well."""
+    sim.isolate(people, until, quarantined=quarantined)
+    sim.state.isolation[people] |= np.uint32(1)
+
+
 def next_day(sim: Sim, **today: Ids) -> None:
     """Go on to the next day, and say what happens on it."""
     sim.step()

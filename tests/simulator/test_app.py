@@ -5,6 +5,11 @@ import numpy as np
 
 from cosignal.simulator.interventions import App
 from cosignal.simulator.interventions.app.exposures import exposed
+from cosignal.simulator.interventions.app.infectiousness import (
+    published_days,
+    published_weights,
+    reference_days,
+)
 from cosignal.simulator.interventions.app.intervention import install
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.simulation import Sim
@@ -195,6 +200,7 @@ def test_some_comply_and_tired_people_do_less() -> None:
     acted = []
     for earlier in (0, 1):
         sim.state.alerts[:] = earlier
+        sim.state.alert_day[:] = -1
         sim.today["positive"] = cases
         App(app, start=-1).apply(sim, sim.day)
         number = sim.record.series("alerts")[sim.day]
@@ -203,17 +209,91 @@ def test_some_comply_and_tired_people_do_less() -> None:
         next_day(sim)
 
 
-def test_whoever_is_tired_of_alerts_ignores_them() -> None:
+def test_whoever_is_tired_of_alerts_ignores_a_later_episode() -> None:
     app = replace(PERFECT, fatigue=1.0)
     sim = ready(app)
-    for day in (5, 6):
-        sim.today["positive"] = ids(10)
-        App(app, start=-1).apply(sim, day)
+    first = alert_by(sim, app, 10)
+    for _ in range(15):
         next_day(sim)
+    new = alert_by(sim, app, 10) - first
 
-    new = alerted(sim, 6) - contacts(sim, ids(10), range(2, 5))
     assert sim.record.series("alerts_acted")[5] == sim.record.series("alerts")[5] > 0
-    assert sim.record.series("alerts_acted")[6] == len(new)
+    assert sim.record.series("alerts_acted")[20] == len(new)
+
+
+def alert_by(sim: Sim, app: AppParameters, case: int) -> set[int]:
+    """Let somebody publish today; who is alerted."""
+    sim.today["positive"] = ids(case)
+    App(app, start=-1).apply(sim, sim.day)
+    return alerted(sim, sim.day)
+
+
+def test_people_decide_once_in_an_episode_of_alerts() -> None:
+    app = replace(PERFECT, compliance=0.5, test_on_alert=0.5)
+    sim = ready(app)
+    first = alert_by(sim, app, 10)
+    acted = set(np.flatnonzero(sim.state.isolated_until > 5).tolist())
+    ordered = set(sim.queue("test.order").take(90).tolist())
+    next_day(sim)
+    sim.state.isolated_until[:] = -1  # all give up, and are alerted again
+    second = alert_by(sim, app, 10)
+    again = set(np.flatnonzero(sim.state.isolated_until > 6).tolist())
+
+    both = first & second
+    assert len(first) > 20
+    assert both & acted == both & again
+    assert 0 < len(both & acted) < len(both)
+    assert both & ordered
+    assert not both & set(sim.queue("test.order").take(90).tolist())
+    assert sim.record.series("alerted")[5:7].tolist() == [
+        len(first),
+        len(second - first),
+    ]
+    assert sim.record.series("alerts")[6] == len(second)
+    assert sim.record.series("alerts_acted")[6] == len(again - first)
+    assert (sim.state.alerts[list(both)] == 1).all()
+
+
+def test_an_episode_of_alerts_ends_after_fourteen_days_without_one() -> None:
+    sim = ready(PERFECT, day=30)
+    near = sorted(contacts(sim, ids(10), range(27, 30)))
+    sim.state.alert_day[near] = 16
+    sim.state.alert_day[near[0]] = 15
+    sim.state.alerts[near] = 1
+
+    alert_by(sim, PERFECT, 10)
+
+    assert total(sim, "alerts") == len(near) > 2
+    assert total(sim, "alerted") == 1
+    assert sim.state.alerts[near].tolist() == [2] + [1] * (len(near) - 1)
+
+
+def test_quarantine_after_an_alert_counts_from_the_last_exposure() -> None:
+    sim = ready(PERFECT)
+    last = {
+        j: day
+        for day in range(2, 5)
+        for j in contacts(sim, ids(10), range(day, day + 1))
+    }
+
+    assert set(last) == alert_by(sim, PERFECT, 10)
+
+    assert last == {j: int(sim.state.isolated_until[j]) - 14 for j in last}
+    assert len(set(last.values())) == 3
+
+
+def test_whose_quarantine_would_be_over_already_does_not_stay_at_home() -> None:
+    sim = quiet(0, days=60, isolation__quarantine_length=2)
+    install(sim, PERFECT)
+    for _ in range(5):
+        next_day(sim)
+    late = contacts(sim, ids(10), range(4, 5))
+
+    reached = alert_by(sim, PERFECT, 10)
+
+    assert late < reached
+    assert late == set(np.flatnonzero(sim.state.isolated_until > 5).tolist())
+    assert total(sim, "alerts_acted") == len(late)
 
 
 def test_alerted_people_may_order_a_test() -> None:
@@ -230,30 +310,62 @@ def test_alerted_people_may_order_a_test() -> None:
     assert abs(len(ordered) - 0.4 * number) < 5 * math.sqrt(0.24 * number)
 
 
-def test_known_cases_neither_stay_for_an_alert_nor_order_a_test() -> None:
-    app = replace(PERFECT, test_on_alert=1.0)
-    sim = ready(app)
-    sim.state.positive_day[:] = 4
-    sim.today["positive"] = ids(10)
+def test_known_cases_are_not_alerted() -> None:
+    sim = ready(PERFECT, day=40)
+    near = sorted(contacts(sim, ids(10), range(37, 40)))
+    sim.state.positive_day[near[:2]] = [10, 11]  # 30 days, and 29 days ago
 
-    App(app, start=-1).apply(sim, 5)
+    assert {*near} - {near[1]} == alert_by(sim, PERFECT, 10)
 
-    assert total(sim, "alerts") > 0
-    assert total(sim, "alerts_acted") == 0
-    assert sim.queue("test.order").take(60).size == 0
+    assert sim.state.alert_day[near[1]] == -1
+    assert total(sim, "alerts") == len(near) - 1
+
+
+def test_the_dead_neither_publish_nor_are_alerted() -> None:
+    late = replace(PERFECT, code_delay=1.0)
+    sim = ready(late)
+    dead, near = ids(10, 500), sorted(contacts(sim, ids(20), range(2, 5)) - {10, 500})
+    sim.state.status[10] = DEAD
+    sim.state.status[near[0]] = DEAD
+    alert_by(sim, late, 10)
+    sim.today["positive"] = ids()
+    assert total(sim, "codes") == 0
+
+    sim.queue("app.upload").put(6, ids(500))
+    next_day(sim)
+    sim.state.status[dead] = DEAD
+    App(late, start=-1).apply(sim, 6)
+    assert total(sim, "uploads") == total(sim, "alerts") == 0
+
+    sim.queue("app.upload").put(7, ids(20))
+    next_day(sim)
+    App(late, start=-1).apply(sim, 7)
+    assert total(sim, "uploads") == 1
+    assert near[0] not in alerted(sim, 7)
+    assert len(alerted(sim, 7)) > 0
 
 
 def test_second_order_alerts_reach_contacts_of_contacts_and_no_further() -> None:
-    app = replace(PERFECT, second_order=True, window=1)
+    app = replace(PERFECT, second_order=True)
     sim = ready(app, agents=20_000)
-    sim.today["positive"] = ids(10)
+    sim.state.positive_day[10] = 5
 
-    App(app, start=-1).apply(sim, 5)
+    found = alert_by(sim, app, 10)
+    next_day(sim)
+    App(app, start=-1).apply(sim, 6)  # some hear of it after midnight
+    found |= alerted(sim, 6)
 
-    first = contacts(sim, ids(10), range(4, 5))
-    second = contacts(sim, ids(*sorted(first)), range(4, 5))
-    assert first | second == alerted(sim, 5)
-    assert len(second - first) > len(first)
+    since: dict[int, int] = {}
+    for day in range(2, 5):
+        for one in contacts(sim, ids(10), range(day, day + 1)):
+            since.setdefault(one, day)
+    second: set[int] = set()
+    for one, day in since.items():  # whom they met after they were exposed
+        second |= contacts(sim, ids(one), range(day + 1, 5))
+    before = contacts(sim, ids(*since), range(2, 5)) - second - since.keys() - {10}
+    assert (since.keys() | second) - {10} == found
+    assert len(second - since.keys()) > len(since)
+    assert len(before) > len(since)
 
 
 def test_backward_tracing_reaches_the_days_before_the_window() -> None:
@@ -282,6 +394,106 @@ def test_keys_of_days_without_infectiousness_alert_nobody() -> None:
     assert total(sim, "keys") == 4
 
 
+def test_backward_days_are_those_before_the_first_infectious_one() -> None:
+    app = replace(AppParameters(), window=7, backward_window=5)
+    for onset, first in ((30, 25), (29, 24), (27, 23), (20, 23)):
+        weights = published_weights(np.array([onset]), 30, app)[:, 0]
+
+        days = np.asarray(published_days(app, 30))
+        last = min(onset + 9, 29)
+        assert days[weights > 0].tolist() == list(range(first - 5, last + 1))
+
+
+def test_old_symptoms_and_tests_are_no_reference() -> None:
+    def reference(onset: int, test: int) -> int:
+        found = reference_days(np.array([onset]), np.array([test]), np.array([9]), 80)
+        return int(found[0])
+
+    assert reference(66, 79) == 66
+    assert reference(65, 79) == 79
+    assert reference(-1, 66) == 66
+    assert reference(15, 65) == reference(-1, -1) == 80
+
+
+def test_a_negative_test_is_no_reference() -> None:
+    """Of another illness that allows an upload; the keys count from today."""
+    app = replace(PERFECT, on_symptoms=True, infectiousness_days=(-1, 0, 1, 2))
+    for positive, days in ((-1, range(8, 9)), (5, range(6, 8))):
+        sim = ready(app, day=9)
+        sim.state.test_day[10] = 6
+        sim.state.positive_day[10] = positive
+        sim.today["background"] = ids(10)
+        App(app, start=-1).apply(sim, 9)
+
+        wanted = contacts(sim, ids(10), days)
+        assert wanted == alerted(sim, 9)
+
+
+def uploads(*, on_symptoms: bool, result_day: int) -> list[float]:
+    """Uploads a day, of 3000 infected and 3000 otherwise ill since day 5."""
+    app = replace(PERFECT, on_symptoms=on_symptoms, consent=0.6, detection=0.0)
+    sim = ready(app, agents=6000)
+    ill, other = everybody(sim)[:3000], everybody(sim)[3000:]
+    sim.state.infected_day[ill] = 1
+    sim.state.onset_day[ill] = 5
+    sim.today |= {"onset": ill, "background": other}
+    for day in range(5, result_day + 1):
+        if day == result_day:
+            sim.today["positive"] = everybody(sim)
+        App(app, start=-1).apply(sim, day)
+        next_day(sim)
+    found: list[float] = sim.record.series("uploads").tolist()
+    return found
+
+
+def test_consent_is_given_once_an_illness_at_symptoms_or_at_the_result() -> None:
+    """False alarm: below 1e-5; five standard errors, of two numbers."""
+    at_result = uploads(on_symptoms=False, result_day=8)
+    at_symptoms = uploads(on_symptoms=True, result_day=8)
+
+    assert at_result[:8] == [0] * 8
+    assert at_symptoms[8] == 0  # who refused at symptoms refuses still
+    for number in (at_result[8], at_symptoms[5]):
+        assert abs(number - 3600) < 5 * math.sqrt(6000 * 0.24)
+
+
+def test_consent_of_an_infection_is_the_same_whenever_it_is_asked_for() -> None:
+    published = []
+    for allowed in (False, True):
+        app = replace(PERFECT, on_symptoms=allowed, consent=0.5)
+        sim = ready(app)
+        case = ids(*range(10, 200, 10))
+        sim.state.infected_day[case] = 1
+        sim.state.onset_day[case] = 5
+        sim.today["onset"] = case
+        App(app, start=-1).apply(sim, 5)
+        next_day(sim, positive=case)
+        App(app, start=-1).apply(sim, 6)
+        published.append(total(sim, "uploads"))
+
+    assert published[0] == published[1]
+    assert 0 < published[0] < 19
+
+
+def test_an_illness_a_month_later_is_asked_about_anew() -> None:
+    at_symptoms = uploads(on_symptoms=True, result_day=35)
+
+    assert at_symptoms[5] > 0
+    assert at_symptoms[35] > 0
+
+
+def test_nobody_has_an_app_that_starts_later() -> None:
+    app = replace(AppParameters(), ramp=10, adoption=0.5, by_age=(1.0,) * 9)
+    later = App(app, start=30)
+    sim = Sim("FR", agents=2000, days=60, disease__seeds=20, interventions=(later,))
+    users = sim.run().series("app_users")
+
+    since = sim.state.app_from[sim.state.app_from >= 0]
+    assert (since.min(), since.max()) == (30, 39)
+    assert users[:30].tolist() == [0] * 30
+    assert users[39:].tolist() == [1000] * 21
+
+
 def test_symptoms_allow_an_upload_only_where_that_is_asked_for() -> None:
     for allowed in (False, True):
         app = replace(PERFECT, on_symptoms=allowed)
@@ -297,19 +509,24 @@ def test_symptoms_allow_an_upload_only_where_that_is_asked_for() -> None:
         assert (uploads, total(sim, "uploads")) == ((2, 2) if allowed else (0, 1))
 
 
-def test_alerts_of_people_who_are_not_infected_are_false() -> None:
-    sim = ready(PERFECT)
-    reached = ids(*sorted(contacts(sim, ids(10), range(2, 5))))
-    infected, recovered, before = reached[:1], reached[1:2], reached[2:3]
-    sim.state.status[infected] = INFECTED
-    sim.state.infected_day[infected] = 0
-    sim.state.infected_day[recovered] = 3
-    sim.state.infected_day[before] = 1
-    sim.today["positive"] = ids(10)
+def test_an_alert_is_true_if_its_owner_was_infected_at_the_exposure_or_since() -> None:
+    sim = ready(PERFECT, day=9)
+    first: dict[int, int] = {}
+    for day in range(6, 9):
+        for one in contacts(sim, ids(10), range(day, day + 1)):
+            first.setdefault(one, day)
+    at, since, before, ill_then, well_then = sorted(first)[:5]
+    state = sim.state
+    state.infected_day[[at, since]] = [first[at], 8]
+    state.infected_day[[before, ill_then, well_then]] = 0
+    state.status[before] = INFECTED
+    state.end_day[[ill_then, well_then]] = [first[ill_then] + 1, first[well_then]]
 
-    App(PERFECT, start=-1).apply(sim, 5)
+    alert_by(sim, PERFECT, 10)
 
-    assert total(sim, "false_alerts") == len(reached) - 2
+    assert total(sim, "alerts") == len(first)
+    assert total(sim, "alerts_infected_before") == 2
+    assert total(sim, "false_alerts") == len(first) - 4
 
 
 def test_positive_results_after_an_alert_are_counted() -> None:

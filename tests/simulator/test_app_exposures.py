@@ -9,7 +9,7 @@ from cosignal.simulator.interventions.app.intervention import has_app, install
 from cosignal.simulator.interventions.app.radio import counts, is_on, phone_day
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.simulation import Sim
-from tests.simulator.quiet_runs import Ids, everybody, quiet
+from tests.simulator.quiet_runs import Ids, everybody, quiet, stay
 
 APP = AppParameters(adoption=0.7, off=0.1, uninstall=0.02, ramp=2, false_sightings=0.0)
 #: Every contact of two phones counts.
@@ -23,7 +23,7 @@ Pairs = list[tuple[int, int]]
 def ready(app: AppParameters, *, agents: int = 1000, days_gone: int = 4) -> Sim:
     sim = quiet(0, agents=agents)
     install(sim, app)
-    sim.isolate(everybody(sim)[::5], 3, quarantined=True)
+    stay(sim, everybody(sim)[::5], 3)
     for _ in range(days_gone):
         sim.step()
     return sim

@@ -25,17 +25,21 @@ def test_a_cascade_sums_up_what_a_run_recorded() -> None:
         "uploads": [3, 7],
         "keys": [21, 49],
         "alerts": [0, 40],
-        "false_alerts": [0, 30],
-        "alerts_acted": [0, 22],
+        "false_alerts": [0, 25],
+        "alerts_infected_before": [0, 5],
+        "alerted": [0, 20],
+        "alerts_acted": [0, 11],
         "alerted_positive": [0, 4],
     }
     found = cascade(lambda name: np.array(record[name], float))
 
     assert (found.cases, found.codes, found.uploads, found.keys) == (30, 15, 10, 70)
-    assert (found.alerts, found.true_alerts, found.acted) == (40, 10, 22)
-    assert found.alerts_per_upload == 4
+    assert (found.alerts, found.true_alerts, found.infected_before) == (40, 10, 5)
+    assert (found.alerted, found.acted) == (20, 11)
+    assert found.alerts_per_upload == 2
+    assert found.notifications_per_upload == 4
     assert found.ppv == 0.25
-    assert found.secondary_attack_rate == 0.1
+    assert found.secondary_attack_rate == 0.2
 
 
 def test_a_share_of_nothing_is_not_a_number() -> None:
@@ -52,9 +56,11 @@ def test_a_run_fits_together() -> None:
     results = sim.run()
     found = cascade(results.series)
     infected, others = quarantine_days(results.series)
+    assert results.summary()["ppv"] == found.ppv
 
     assert found.cases >= found.codes >= found.uploads > 50
-    assert found.alerts > found.acted > 100
+    assert found.alerts > found.alerted > found.acted > 100
+    assert found.infected_before > 0
     assert found.alerts >= found.true_alerts > found.alerted_cases > 0
     assert 0 < infected < others
     assert 1 < days_to_quarantine(results.series) < 10

@@ -28,7 +28,7 @@ DEPTH = 4
 
 #: Symptoms come after 8 days, a result on the same day, and cases stay at home.
 CASES_STAY = {
-    "disease__r0": 3.0,
+    "disease__r0": 2.8,
     "disease__symptomatic": (1.0,) * 9,
     "disease__incubation_mean": float(INCUBATION),
     "disease__incubation_sd": 0.1,
@@ -41,7 +41,8 @@ CASES_STAY = {
     "isolation__on_symptoms": 0.0,
     "isolation__on_positive": 1.0,
     "isolation__length": 60,
-    "isolation__quarantine_length": INCUBATION,
+    # From the day of their infection until they have symptoms and a result.
+    "isolation__quarantine_length": INCUBATION + 1,
     "isolation__drop_out": 0.0,
 }
 #: Every contact of two users is quarantined on the day of the result.
@@ -95,14 +96,17 @@ def next_generation(by_age: Floats) -> Floats:
 
     Types are days from somebody's infection to the result of whoever infected them, on
     which they are quarantined. A child infected at age k has the type 8 - k, and is
-    infected only before the parent's own result, and quarantine. The last type is of
-    people without an infector.
+    infected only before the parent's own result, and quarantine; or on that very day
+    with probability 1/2. Keys of the day of the result are not published: a child
+    infected on it has the last type, as have people without an infector.
     """
     never = INCUBATION + 1
     matrix = np.zeros((never + 1, never + 1))
     for kind in range(1, never + 1):
-        for age in range(1, min(INCUBATION, kind)):
-            matrix[kind, INCUBATION - age] += by_age[age]
+        last = min(INCUBATION, kind)
+        for age in range(1, last + 1):
+            child = INCUBATION - age if age < INCUBATION else never
+            matrix[kind, child] += by_age[age] * (0.5 if age == last else 1.0)
     return matrix
 
 
@@ -118,7 +122,7 @@ def test_instant_tracing_of_all_contacts_leaves_what_branching_says() -> None:
     at_large = float(np.abs(np.linalg.eigvals(matrix)).max())
     untraced = matrix[-1].sum()
     assert at_large < 1
-    assert untraced > 2.4
+    assert untraced > 2.3
     error = np.sqrt(3 * expected)  # each parent's children come or stay away together
     assert (np.abs(found - expected) < 4 * error).all()
 

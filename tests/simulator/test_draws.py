@@ -1,7 +1,8 @@
+import itertools
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosignal.simulator.interventions.draws import (
@@ -19,6 +20,7 @@ STREAM = stream_key(1, "test")
 PEOPLE = np.arange(20_000, dtype=np.int32)
 
 
+@settings(deadline=None)  # kernels may be compiled
 @given(st.sets(st.integers(0, 10_000), min_size=1), st.integers(0, 500))
 def test_a_draw_does_not_depend_on_who_else_is_asked(
     people: set[int], day: int
@@ -82,6 +84,33 @@ def test_rare_events_are_independent_and_as_frequent_as_asked_for() -> None:
     both = (found[:, 0] * found[:, 2]).mean()
     assert (np.abs(found.mean(axis=0) - probability) < 5 * error).all()
     assert abs(both - probability**2) < 5 * error
+
+
+def test_a_higher_probability_of_rare_events_adds_people_and_takes_none() -> None:
+    shares = (0.0001, 0.0019, 0.002, 0.0021, 0.004, 0.03, 0.7)
+    for day in range(3):
+        found = [set(rare(STREAM, day, 50_000, share).tolist()) for share in shares]
+
+        for few, many in itertools.pairwise(found):
+            assert few <= many
+        assert 0 < len(found[0]) < len(found[2]) < len(found[4]) < len(found[-1])
+
+
+def test_a_rare_event_does_not_depend_on_how_many_people_there_are() -> None:
+    few = rare(STREAM, 3, 20_000, 0.01)
+    many = rare(STREAM, 3, 50_000, 0.01)
+
+    assert few.tolist() == many[many < 20_000].tolist()
+
+
+def test_rare_events_are_as_frequent_as_asked_for() -> None:
+    """False alarm: below 1e-5; five standard errors, of six numbers."""
+    for share in (0.0001, 0.00025, 0.0019, 0.0021, 0.2, 0.9):
+        days = 40
+        total = sum(len(rare(STREAM, day, 50_000, share)) for day in range(days))
+
+        expected = share * 50_000 * days
+        assert abs(total - expected) < 5 * math.sqrt(expected * (1 - share))
 
 
 def test_rare_events_cost_what_they_find() -> None:

@@ -48,8 +48,9 @@ def test_people_with_symptoms_stay_at_home_for_the_length_of_isolation() -> None
         next_day(sim)
 
     history = [int(sim.state.isolation[5] >> (17 - day)) & 1 for day in range(18)]
-    assert history == [0, 0] + [1] * 10 + [0] * 6
-    assert sim.state.isolation[9] == sim.state.isolation[5]
+    assert history[:2] == [0, 0]  # of day 2 half have had their contacts
+    assert history[3:] == [1] * 9 + [0] * 6
+    assert sim.state.isolated_until[9] == sim.state.isolated_until[5]
     assert sim.record.series("in_isolation")[:13].tolist() == [0, 0] + [2] * 10 + [0]
     assert sim.record.series("in_quarantine").sum() == 0
 
@@ -133,12 +134,26 @@ def test_a_negative_result_ends_isolation_but_not_quarantine() -> None:
     sim = quiet(2)
     sim.isolate(ids(1, 2), 12, quarantined=False)
     sim.isolate(ids(3), 16, quarantined=True)
+    sim.state.test_day[[1, 2, 3]] = 2
     sim.state.positive_day[2] = 1  # a known case; the negative is of an older test
     sim.today["negative"] = ids(1, 2, 3)
 
     Isolation(STRICT).apply(sim, 2)
 
     assert at_home(sim) == [2, 3]
+
+
+def test_a_negative_test_from_before_symptoms_does_not_end_isolation() -> None:
+    sim = quiet(5)
+    sim.today |= {"onset": ids(1, 2), "background": ids(3, 4), "negative": ids()}
+    isolation = Isolation(STRICT)
+    isolation.apply(sim, 5)
+    sim.state.test_day[[1, 2, 3, 4]] = [4, 5, 4, 5]
+    next_day(sim, negative=ids(1, 2, 3, 4))
+
+    isolation.apply(sim, 6)
+
+    assert at_home(sim) == [1, 3]
 
 
 def test_a_contact_with_symptoms_stays_in_quarantine_until_a_test_is_positive() -> None:
@@ -267,3 +282,59 @@ def test_the_dead_do_not_stay_at_home() -> None:
     assert sim.record.series("quarantines")[2] == 1
     assert sim.record.series("in_isolation")[2] == 2
     assert sim.record.series("in_quarantine")[2] == 1
+
+
+def released(sim: Sim, days: range) -> list[bool]:
+    """Whether person 3 is sent out by a negative test of each of some days."""
+    isolation = Isolation(sim.parameters.isolation)
+    out = []
+    for day in days:
+        sim.state.test_day[3] = day
+        before = sim.state.isolated_until[3]
+        sim.today = {"onset": ids(), "negative": ids(3)}
+        isolation.apply(sim, sim.day)
+        out.append(bool(sim.state.isolated_until[3] < sim.day))
+        sim.state.isolated_until[3] = before
+    return out
+
+
+def test_symptoms_in_quarantine_do_not_put_the_release_off() -> None:
+    sim = quiet(0, isolation__smart_release=7, isolation__drop_out=0.0)
+    quarantine_contacts(sim, ids(3))
+    for _ in range(8):
+        next_day(sim)
+    isolate_cases(sim, ids(3), confirmed=False)
+    next_day(sim)
+
+    # Longer at home for the symptoms; a test of day 7 was before them.
+    assert sim.state.isolated_until[3] == 18
+    assert released(sim, range(6, 10)) == [False, False, True, True]
+
+
+def test_a_new_exposure_puts_the_release_off_and_an_old_one_does_not() -> None:
+    sim = quiet(8, isolation__smart_release=3, isolation__drop_out=0.0)
+    quarantine_contacts(sim, ids(3), since=4)
+    assert released(sim, range(6, 9)) == [False, True, True]
+    quarantine_contacts(sim, ids(3), since=2)
+    assert released(sim, range(6, 9)) == [False, True, True]
+    quarantine_contacts(sim, ids(3), since=5)
+    assert released(sim, range(6, 9)) == [False, False, True]
+    assert sim.state.isolated_until[3] == 5 + 14
+
+
+def test_whoever_was_at_home_for_symptoms_is_released_as_a_contact() -> None:
+    sim = quiet(8, isolation__smart_release=3, isolation__drop_out=0.0)
+    isolate_cases(sim, ids(3), confirmed=False)
+    quarantine_contacts(sim, ids(3), since=4)
+    # Day 7 is late enough for the exposure, and before the symptoms of day 8.
+    assert released(sim, range(7, 9)) == [False, True]
+
+
+def test_quarantine_counts_from_the_last_exposure() -> None:
+    sim = quiet(10, isolation__quarantine_length=6)
+    quarantine_contacts(sim, ids(1, 2, 3, 4), since=np.array([9, 5, 4, 1]))
+    quarantine_contacts(sim, ids(5))
+
+    assert sim.state.isolated_until[[1, 2, 5]].tolist() == [15, 11, 16]
+    assert at_home(sim) == [1, 2, 5]
+    assert sim.record.series("quarantines")[10] == 3

@@ -8,7 +8,7 @@ from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.parameters.behaviour import Closure
 from cosignal.simulator.simulation import Sim
 from cosignal.simulator.state import DEAD
-from tests.simulator.quiet_runs import everybody, ids, quiet
+from tests.simulator.quiet_runs import everybody, ids, quiet, stay
 
 Triple = tuple[int, int, int]
 
@@ -44,7 +44,7 @@ def elsewhere(triples: list[Triple]) -> list[Triple]:
 
 def test_past_contacts_are_those_of_the_day_less_who_stayed_at_home() -> None:
     sim = quiet(3)
-    sim.isolate(everybody(sim)[::3], 5, quarantined=True)
+    stay(sim, everybody(sim)[::3], 5)
     for _ in range(4):
         sim.step()
     cases = range(0, 1000, 7)
@@ -61,14 +61,14 @@ def test_who_stayed_at_home_then_is_not_traced_though_at_large_today() -> None:
     case, contact, _ = elsewhere(found(sim, day, *range(100)))[0]
 
     sim = quiet(1)
-    sim.isolate(ids(contact), 2, quarantined=True)
+    stay(sim, ids(contact), 2)
     sim.step()
     sim.step()
     assert sim.state.isolated_until[contact] <= sim.day
     assert contact not in {other for _, other, _ in elsewhere(found(sim, day, case))}
 
     sim = quiet(1)
-    sim.isolate(ids(case), 2, quarantined=False)
+    stay(sim, ids(case), 2)
     sim.step()
     sim.step()
     assert elsewhere(found(sim, day, case)) == []
@@ -80,7 +80,7 @@ def test_who_stayed_at_home_then_is_not_traced_though_at_large_today() -> None:
 def test_who_was_at_large_then_is_traced_though_at_home_today() -> None:
     sim = quiet(2)
     before = found(sim, 1, *range(100))
-    sim.isolate(everybody(sim), 20, quarantined=True)
+    stay(sim, everybody(sim), 20)
 
     assert before == found(sim, 1, *range(100))
 
@@ -92,7 +92,7 @@ def test_who_was_at_large_then_is_traced_though_at_home_today() -> None:
 
 def test_members_of_a_household_meet_whoever_stays_at_home() -> None:
     sim = quiet(0)
-    sim.isolate(everybody(sim), 20, quarantined=True)
+    stay(sim, everybody(sim), 20)
     sim.step()
 
     layers = {layer for _, _, layer in found(sim, 0, *range(100))}

@@ -7,6 +7,7 @@ from cosignal.simulator.interventions import Intervention, is_active
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.simulation import Sim
+from tests.simulator.quiet_runs import stay
 
 
 class Note:
@@ -145,7 +146,7 @@ def test_contacts_are_those_of_people_who_went_out_that_day() -> None:
         def apply(self, sim: Sim, day: int) -> None:
             everybody = np.arange(0, len(sim.people.age), dtype=np.int32)
             at_home = everybody[everybody % 5 == day]
-            sim.isolate(at_home, day + 1, quarantined=True)
+            stay(sim, at_home, day + 1)
 
     sim = Sim("FR", agents=600, days=8, seed=1, interventions=(StayAtHome(0, None),))
     sim.run()
@@ -179,7 +180,7 @@ def test_isolation_keeps_the_later_day_and_the_weightier_reason() -> None:
 
 def test_isolation_is_remembered_by_days_ago() -> None:
     sim = Sim("FR", agents=200, days=40, disease__seeds=0, interventions=())
-    sim.isolate(np.array([3], np.int32), 2, quarantined=True)
+    stay(sim, np.array([3], np.int32), 2)
 
     for _ in range(5):
         sim.step()

@@ -48,14 +48,14 @@ def test_recall_is_by_layer() -> None:
 
     for case in range(0, 200, 20):
         expected = contacts(sim, case, range(3, 6), layers={0})
-        assert expected == set(named(sim, ids(case), only_home).tolist())
+        assert expected == set(named(sim, ids(case), only_home).ids.tolist())
 
 
 def test_recall_is_a_probability_and_more_recall_names_more() -> None:
     """False alarm: below 1e-6; five standard errors."""
     sim = quiet(1, agents=5000)
     some, more = (
-        named(sim, ids(case), replace(PERFECT, recall=(share,) * 5)).tolist()
+        named(sim, ids(case), replace(PERFECT, recall=(share,) * 5)).ids.tolist()
         for share in (0.5, 0.7)
         for case in (8,)
     )
@@ -64,8 +64,8 @@ def test_recall_is_a_probability_and_more_recall_names_more() -> None:
     total = kept = 0
     half = replace(PERFECT, recall=(0.5,) * 5)
     for case in range(0, 5000, 5):
-        total += len(named(sim, ids(case), PERFECT))
-        kept += len(named(sim, ids(case), half))
+        total += len(named(sim, ids(case), PERFECT).ids)
+        kept += len(named(sim, ids(case), half).ids)
     assert abs(kept - total / 2) < 5 * math.sqrt(total / 4) + 0.02 * total
 
 
@@ -110,14 +110,33 @@ def test_reaching_contacts_takes_its_time() -> None:
     assert reached[5] == 0
 
 
-def test_nobody_interviews_the_dead() -> None:
+def test_quarantine_of_traced_people_counts_from_their_last_contact() -> None:
     sim = quiet(6)
-    sim.state.status[ids(10, 20)] = DEAD
-    sim.today["positive"] = ids(10, 20, 30)
+    sim.today["positive"] = ids(10)
+    last = {j: day for day in range(3, 6) for j in met(sim, 10, day)}
 
     ManualTracing(PERFECT).apply(sim, 6)
 
-    assert sim.record.series("interviews")[6] == 1
-    assert sim.record.series("traced")[6] == len(
-        contacts(sim, 30, range(3, 6), layers={0, 1, 2, 3, 4}) - {10, 20}
-    )
+    found = {j: int(sim.state.isolated_until[j]) - 14 for j in last}
+    assert last == found
+    assert len(set(last.values())) > 1
+
+
+def met(sim: Sim, case: int, day: int) -> set[int]:
+    return contacts(sim, case, range(day, day + 1), layers={0, 1, 2, 3, 4})
+
+
+def test_the_dead_are_not_interviewed() -> None:
+    sim = quiet(4)
+    tracing = ManualTracing(replace(PERFECT, capacity=0.001, compliance=0.0))
+    sim.today["positive"] = ids(10, 20)
+    sim.state.status[10] = DEAD
+    tracing.apply(sim, 4)
+    sim.state.status[20] = DEAD
+    next_day(sim, positive=ids(30, 40))
+    tracing.apply(sim, 5)
+    sim.state.status[[30, 40]] = DEAD
+    next_day(sim)
+    tracing.apply(sim, 6)
+
+    assert sim.record.series("interviews")[4:7].tolist() == [1, 1, 0]

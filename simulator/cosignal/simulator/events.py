@@ -8,7 +8,7 @@ What this module guarantees:
 
 from collections import defaultdict
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +22,14 @@ class Queue:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._days: defaultdict[int, list[Ids]] = defaultdict(list)
+        self._days: defaultdict[int, list[npt.NDArray[Any]]] = defaultdict(list)
 
-    def put(self, days: npt.ArrayLike, ids: Ids) -> None:
+    def put(self, days: npt.ArrayLike, ids: npt.NDArray[np.integer[Any]]) -> None:
         """Let something happen.
 
         Args:
             days: Shape (m,) or one day for all. When.
-            ids: Shape (m,), int32. To whom.
+            ids: Shape (m,), int32. To whom; other numbers come out as they are.
         """
         when = np.asarray(days)
         if when.ndim == 0:

@@ -3,7 +3,12 @@
 What this module guarantees:
 
 * Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
-  as that is; bit 0 is set once the day's interventions have acted.
+  as that is. Bit 0 says in the morning who is at home already, and once the day's
+  interventions have acted who meets nobody outside today.
+* Who stays at home from today on, for whatever reason, was out in the morning. The
+  reason comes at any time of the day, and so do contacts: with probability 1/2 today's
+  are still had, all of somebody's or none. Who was at home in the morning goes on.
+* People are counted at home from the day on which it begins.
 * Somebody in hospital or dead has bit 0 set as well, but does not stay at home: no day
   of isolation or quarantine is counted, and at home they meet nobody either.
 """
@@ -15,8 +20,10 @@ import numpy.typing as npt
 from numba import int16, uint32
 
 from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.interventions.draws import CHOICE, keys_of_day
 from cosignal.simulator.recorder import AGE_BANDS
 from cosignal.simulator.state import DEAD, INFECTED, State, some_of
+from cosignal.simulator.streams import uniform
 from cosignal.simulator.threads import ranges, share
 
 if TYPE_CHECKING:
@@ -27,6 +34,8 @@ Ids = npt.NDArray[np.int32]
 #: People for whom a thread is worth its while.
 _LEAST: Final = 100_000
 _COUNTED: Final = ("in_isolation", "in_quarantine", "in_quarantine_infected")
+#: Probability that contacts of the first day at home are still had.
+_STILL_OUT: Final = 0.5
 
 
 def set_isolated(
@@ -38,13 +47,19 @@ def set_isolated(
         state.quarantined[free] = 1
     else:
         state.quarantined[ids] = 0
+    state.reason_day[ids] = day
     days = np.broadcast_to(np.asarray(until, np.int16), ids.shape)
     np.maximum.at(state.isolated_until, ids, days)
 
 
-def begin_day(state: State) -> None:
-    """Move the memory of isolation on by a day."""
-    np.left_shift(state.isolation, np.uint32(1), out=state.isolation)
+def begin_day(state: State, day: int) -> None:
+    """Move the memory of isolation on by a day, and see who is at home in the morning.
+
+    Args:
+        state: Of the run.
+        day: That begins.
+    """
+    _wake(day, state)
 
 
 def is_away(i: Any, day: int, state: State) -> Any:  # noqa: ANN401 - one, or all
@@ -75,11 +90,13 @@ def end_day(sim: "Sim", day: int) -> None:
         day: Today.
     """
     bands = sim.record.bands
+    key = keys_of_day([sim.stream("isolation.first_day")], day)[0]
 
     def settled(part: tuple[int, int]) -> npt.NDArray[np.int64]:
         counts = np.zeros((len(_COUNTED), AGE_BANDS), np.int64)
         state = some_of(sim.state, *part)
         _settle(day, state)
+        _begin(day, part[0], key, state)
         _count(day, state, bands[slice(*part)], counts)
         return counts
 
@@ -90,8 +107,16 @@ def end_day(sim: "Sim", day: int) -> None:
 
 
 @kernel
+def _wake(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    today = int16(day)
+    for i in range(len(state.isolation)):
+        at_home = (state.isolated_until[i] > today) & (state.status[i] != DEAD)
+        state.isolation[i] = (state.isolation[i] << uint32(1)) | uint32(at_home)
+
+
+@kernel
 def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
-    """Set bit 0 of some people.
+    """Set or clear bit 0 of some people, of whom nobody begins to stay at home.
 
     Without a branch and with days of 16 bits, so that the processor takes many people
     at once: that is eight times as fast.
@@ -102,12 +127,25 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
         at_home = state.isolated_until[i] > today
         ward = state.hospital_day[i]
         away = (ward >= 0) & (ward <= today) & (today < state.end_day[i])
-        state.isolation[i] |= uint32(at_home | away | is_dead)
+        stays = uint32(at_home) & state.isolation[i]
+        before = state.isolation[i] & ~uint32(1)
+        state.isolation[i] = before | stays | uint32(away | is_dead)
+
+
+@kernel
+def _begin(day, first, key, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Set bit 0 of half of those who begin: few of all, so that a branch is quick."""
+    today = int16(day)
+    for i in range(len(state.status)):
+        begins = state.isolated_until[i] > today
+        begins = begins and not state.isolation[i] & uint32(1)
+        if begins and uniform(key, first + i, CHOICE) >= _STILL_OUT:
+            state.isolation[i] |= uint32(1)
 
 
 @kernel
 def _count(day, state, bands, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Count who stays at home, by `_COUNTED` and age: few of all."""
+    """Count who stays at home, by `_COUNTED` and age: few of all as well."""
     today = int16(day)
     for i in range(len(state.status)):
         if state.isolated_until[i] > today and state.status[i] != DEAD:

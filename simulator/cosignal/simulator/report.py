@@ -50,7 +50,7 @@ _HEADLINES: Final = (
     ("r", "Reproduction number of the first generations"),
     ("growth_rate", "Growth a day at the start"),
     ("alerts", "Alerts"),
-    ("ppv", "Share of alerted people who were infected"),
+    ("ppv", "Share of alerts to people infected at the exposure or since"),
     ("quarantine_days", "Days in quarantine, all people together"),
 )
 

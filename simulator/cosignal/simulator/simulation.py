@@ -220,7 +220,7 @@ class Sim:
         for analyser in self.analysers:
             analyser(self, day)
         self.day = day + 1
-        begin_day(self.state)
+        begin_day(self.state, self.day)
 
     @property
     def results(self) -> Results:
@@ -250,7 +250,10 @@ class Sim:
         return self._streams[name]
 
     def isolate(self, ids: Ids, until: npt.ArrayLike, *, quarantined: bool) -> None:
-        """Let people stay at home, from today on.
+        """Let people stay at home, from some time of today on.
+
+        Who was out this morning has met those of today already with probability 1/2;
+        see `isolation`.
 
         Args:
             ids: Shape (m,), int32. Who.

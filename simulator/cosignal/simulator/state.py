@@ -49,12 +49,15 @@ class State(NamedTuple):
         vaccinated_day: int16. Of the vaccination that counts; see `Sim.vaccinate`.
         isolated_until: int16. First day on which they go out again; `NEVER` if they do.
         quarantined: uint8. 1 if the reason is a contact, 0 if their own infection.
+        reason_day: int16. Day of that reason: of symptoms, of a result, or of the last
+            exposure; a test taken before it says nothing about it.
         isolation: uint32. Bit k: whether they stayed at home, or were in hospital, k
-            days ago; bit 0 is today.
+            days ago; bit 0 is today, and before the day's end whether they are at home
+            since before today.
         app_from: int16. First day with the app; `NEVER` for none.
         app_until: int16. First day without it again.
-        alerts: uint8. How many alerts they got.
-        alert_day: int16. Of the last one.
+        alerts: uint8. In how many episodes they were alerted; see `app.alerts`.
+        alert_day: int16. Of the last alert.
         test_day: int16. Of the last test taken.
         positive_day: int16. Day of the last positive result.
     """
@@ -75,6 +78,7 @@ class State(NamedTuple):
     vaccinated_day: npt.NDArray[np.int16]
     isolated_until: npt.NDArray[np.int16]
     quarantined: npt.NDArray[np.uint8]
+    reason_day: npt.NDArray[np.int16]
     isolation: npt.NDArray[np.uint32]
     app_from: npt.NDArray[np.int16]
     app_until: npt.NDArray[np.int16]
@@ -92,6 +96,7 @@ _DAYS: Final = (
     "end_day",
     "vaccinated_day",
     "isolated_until",
+    "reason_day",
     "app_from",
     "app_until",
     "alert_day",

@@ -42,6 +42,8 @@ KEPT: Final = (
     "in_quarantine",
     "alerts",
     "false_alerts",
+    "alerts_infected_before",
+    "alerted",
     "alerts_acted",
     "alerted_positive",
     "codes",

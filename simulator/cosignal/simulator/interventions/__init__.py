@@ -7,6 +7,7 @@ staying at home                         `isolation`, `quarantine`
 tracing by people                       `tracing`, `past`
 tracing by the app                      `app`
 fewer contacts                          `closures`
+who is warned, and of which days        `warned`
 which of them parameters ask for        `defaults`
 chance of what people do                `draws`
 people as sets                          `sets`

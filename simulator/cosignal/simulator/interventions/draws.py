@@ -31,6 +31,10 @@ Days = int | npt.NDArray[np.integer[Any]]
 #: What a draw for a person on a day is for.
 CHOICE, TIME_OF_DAY, WAIT = range(3)
 
+#: Times of rare events are cut here first, then at twice that, and so on.
+_FIRST_BAND: Final = 2.0**-12
+#: When in its band an event comes: a purpose of its own for each band.
+_WITHIN_BAND: Final = 1000
 #: No wait is longer than so many means: waits are uniform from 0.
 _LONGEST: Final = 2.0
 
@@ -145,11 +149,11 @@ def days_later(
 
 
 @kernel
-def _rare(key, scale, agents, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _rare(key, band, rate, agents, found):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Put people down as far as there is room; how many there are."""
     person, count = -1, 0
     while True:
-        skip = math.log(1.0 - uniform(key, count, 0)) * scale
+        skip = -math.log(1.0 - uniform(key, count, band)) / rate
         if skip >= agents - 1 - person:
             return count
         person += 1 + int(skip)
@@ -161,8 +165,11 @@ def _rare(key, scale, agents, found):  # type: ignore[no-untyped-def] # noqa: AN
 def rare(stream: np.uint64, day: int, agents: int, probability: float) -> Ids:
     """People to whom something happens that is rare.
 
-    As many draws as people found, not as people: from one to the next the distance is
-    geometric.
+    Events come to everybody at random times (a Poisson process), and something happens
+    to whom one comes before -log(1 - `probability`): a longer time adds people, and
+    takes nobody away. The time is cut into bands, each twice as long as all before it;
+    within one, the distance from one person to the next is geometric. So it takes about
+    twice as many draws as people found, and not as many as there are people.
 
     Args:
         stream: Key of a stream.
@@ -177,10 +184,19 @@ def rare(stream: np.uint64, day: int, agents: int, probability: float) -> Ids:
         return np.empty(0, np.int32)
     if probability >= 1:
         return np.arange(agents, dtype=np.int32)
-    key, scale = keys_of_day([stream], day)[0], 1.0 / math.log1p(-probability)
-    found = np.empty(_rare(key, scale, agents, NOBODY), np.int32)
-    _rare(key, scale, agents, found)
-    return found
+    key, time = keys_of_day([stream], day)[0], -math.log1p(-probability)
+    found = []
+    band, first, end = 0, 0.0, _FIRST_BAND
+    while first < time:
+        rate = end - first
+        ids = np.empty(_rare(key, band, rate, agents, NOBODY), np.int32)
+        _rare(key, band, rate, agents, ids)
+        if time < end:
+            share = math.expm1(first - time) / math.expm1(-rate)
+            ids = ids[chances(stream, day, ids, _WITHIN_BAND + band) < share]
+        found.append(ids)
+        band, first, end = band + 1, end, 2 * end
+    return np.unique(np.concatenate(found))
 
 
 def whole_number(rate: float, agents: int, day: int) -> int:

@@ -2,8 +2,9 @@
 
 What this module guarantees:
 
-* A negative result sends people out who stay at home for symptoms, and contacts in
-  quarantine if their test was taken on day `smart_release` of it or later.
+* A negative result sends people out who stay at home for symptoms, if the test was not
+  taken before them; and contacts in quarantine, if it was taken `smart_release` days
+  after their last exposure or later, and not before symptoms.
 * People give up with probability `drop_out` a day, from the day after the first.
 """
 
@@ -89,21 +90,18 @@ class Isolation:
         state = sim.state
         negative = sim.today.get("negative", NOBODY)
         ids = negative[~known_cases(state, negative, day)]
-        early = (state.quarantined[ids] == 1) & ~self._tested_late(sim, ids)
-        state.isolated_until[ids[~early]] = NEVER
+        state.isolated_until[ids[self._tested_late(sim, ids)]] = NEVER
         if self.parameters.smart_release > 0:
             due = distinct(sim.queue("isolation.release").take(day))
             sim.queue("test.order").put(day + 1, due[state.isolated_until[due] > day])
 
     def _tested_late(self, sim: "Sim", ids: Ids) -> npt.NDArray[np.bool_]:
-        """Whether a test was taken late enough to end a quarantine."""
-        if self.parameters.smart_release == 0:
-            return np.zeros(len(ids), np.bool_)
-        until = sim.state.isolated_until[ids].astype(np.int64)
-        began = until - self.parameters.quarantine_length
-        late: npt.NDArray[np.bool_] = (
-            sim.state.test_day[ids] >= began + self.parameters.smart_release
-        )
+        """Whether a test was taken late enough to end staying at home."""
+        smart = self.parameters.smart_release
+        contact = sim.state.quarantined[ids] == 1
+        needed = sim.state.reason_day[ids] + np.where(contact, smart, 0)
+        late: npt.NDArray[np.bool_] = sim.state.test_day[ids] >= needed
+        late &= ~contact | (smart > 0)
         return late
 
 

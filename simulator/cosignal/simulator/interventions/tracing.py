@@ -5,8 +5,9 @@ What this module guarantees:
 * No more cases a day are interviewed than there is capacity for, newest results first;
   who has waited for longer than the window is not asked any more.
 * Contacts are those of the days before the interview, as they were: see `past`.
+* The dead are neither interviewed nor called.
 * A contact that is named is reached `delay` days after, on average, and recorded as
-  `traced`; one that stays at home is in quarantine.
+  `traced`; one that stays at home is in quarantine, counted from the last contact.
 """
 
 from dataclasses import dataclass
@@ -21,14 +22,13 @@ from cosignal.simulator.interventions.draws import (
     NOBODY,
     Ids,
     chances,
-    chosen,
     days_later,
     keys_of_day,
     whole_number,
 )
 from cosignal.simulator.interventions.past import past_contacts
 from cosignal.simulator.interventions.quarantine import quarantine_contacts
-from cosignal.simulator.interventions.sets import distinct
+from cosignal.simulator.interventions.warned import Warned, put, take, warned
 from cosignal.simulator.parameters.behaviour import TracingParameters
 from cosignal.simulator.state import DEAD
 from cosignal.simulator.streams import pair_uniform
@@ -60,22 +60,19 @@ class ManualTracing:
         sim.record.count("interviews", day, cases)
         contacts = named(sim, cases, self.parameters)
         reached = days_later(
-            sim.stream("tracing.delay"), day, contacts, self.parameters.delay
+            sim.stream("tracing.delay"), day, contacts.ids, self.parameters.delay
         )
-        sim.queue("tracing.contact").put(reached, contacts)
+        put(sim.queue("tracing.contact"), reached, contacts.ids, contacts.last)
         self._call(sim, day)
 
     def _interviewed(self, sim: "Sim", day: int) -> Ids:
         queue = sim.queue("tracing.case")
         first = day - self.parameters.window
         queue.take(first)
-        waiting = [queue.take(past) for past in range(first + 1, day + 1)]
+        waiting = [_living(sim, queue.take(past)) for past in range(first + 1, day + 1)]
         interviews = whole_number(self.parameters.capacity, len(sim.people.age), day)
         cases = []
-        for past, everybody in zip(
-            range(day, first, -1), reversed(waiting), strict=True
-        ):
-            ids = everybody[sim.state.status[everybody] != DEAD]
+        for past, ids in zip(range(day, first, -1), reversed(waiting), strict=True):
             turn = np.argsort(chances(sim.stream("tracing.turn"), past, ids, CHOICE))
             cases.append(ids[turn[:interviews]])
             queue.put(past, ids[turn[interviews:]])
@@ -83,16 +80,15 @@ class ManualTracing:
         return np.sort(np.concatenate(cases))
 
     def _call(self, sim: "Sim", day: int) -> None:
-        contacts = distinct(sim.queue("tracing.contact").take(day))
-        contacts = contacts[sim.state.status[contacts] != DEAD]
-        sim.record.count("traced", day, contacts)
-        stream = sim.stream("tracing.compliance")
-        quarantine_contacts(
-            sim, chosen(stream, day, contacts, self.parameters.compliance)
-        )
+        contacts = take(sim.queue("tracing.contact"), day)
+        contacts = contacts.only(sim.state.status[contacts.ids] != DEAD)
+        sim.record.count("traced", day, contacts.ids)
+        luck = chances(sim.stream("tracing.compliance"), day, contacts.ids, CHOICE)
+        staying = contacts.only(luck < self.parameters.compliance)
+        quarantine_contacts(sim, staying.ids, staying.last)
 
 
-def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Ids:
+def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Warned:
     """Whom cases name in interviews today.
 
     Args:
@@ -101,9 +97,9 @@ def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Ids:
         parameters: For how many days, and how well they remember.
 
     Returns:
-        Ascending, distinct.
+        Those named, and the days of their contacts.
     """
-    contacts = [np.empty(0, np.int32)]
+    contacts, days = [NOBODY], [NOBODY]
     for past in range(max(0, sim.day - parameters.window), sim.day):
         index, others, layers = past_contacts(sim, cases, past)
         luck = np.empty(len(index), np.float64)
@@ -111,7 +107,13 @@ def named(sim: "Sim", cases: Ids, parameters: TracingParameters) -> Ids:
         _pair_chances(key, cases, (index, others, layers), luck)
         recall = np.asarray(parameters.recall)[layers]
         contacts.append(others[luck < recall])
-    return distinct(np.concatenate(contacts))
+        days.append(np.full(len(contacts[-1]), past, np.int32))
+    return warned(np.concatenate(contacts), np.concatenate(days))
+
+
+def _living(sim: "Sim", ids: Ids) -> Ids:
+    living: Ids = ids[sim.state.status[ids] != DEAD]
+    return living
 
 
 @kernel

@@ -165,7 +165,7 @@ class AppParameters:
     )
     backward_window: int = parameter(
         0,
-        "More days, whose contacts may be the source",
+        "More days, before the first infectious one, whose contacts may be the source",
         unit="days",
         low=0,
         high=14,
@@ -173,7 +173,7 @@ class AppParameters:
     )
     consent: float = parameter(
         0.6,
-        "Probability that a positive user publishes",
+        "Probability that a user publishes, once an illness",
         unit="1",
         low=0.0,
         high=1.0,
@@ -205,7 +205,7 @@ class AppParameters:
     )
     compliance: float = parameter(
         0.55,
-        "Probability that an alerted person stays at home",
+        "Probability that an alerted person stays at home; one draw an episode",
         unit="1",
         low=0.0,
         high=1.0,
@@ -213,7 +213,7 @@ class AppParameters:
     )
     fatigue: float = parameter(
         0.0,
-        "Factor by which compliance falls with each earlier alert",
+        "Share by which compliance falls with each earlier episode of alerts (14 days)",
         unit="1",
         low=0.0,
         high=1.0,
@@ -221,7 +221,7 @@ class AppParameters:
     )
     test_on_alert: float = parameter(
         0.3,
-        "Probability that an alerted person orders a test",
+        "Probability that an alerted person orders a test; one draw an episode",
         unit="1",
         low=0.0,
         high=1.0,
@@ -229,7 +229,7 @@ class AppParameters:
     )
     second_order: bool = parameter(
         False,  # noqa: FBT003 - a default
-        "Whether contacts of alerted people are alerted as well",
+        "Whether those whom the alerted met after their exposure are alerted as well",
         unit="",
         source="OpenABM-Covid19: tracing_network_depth",
     )

@@ -118,7 +118,7 @@ class IsolationParameters:
     )
     quarantine_length: int = parameter(
         14,
-        "Time at home of contacts",
+        "Time at home of contacts, from the last exposure; of households, the result",
         unit="days",
         low=1,
         high=60,
@@ -134,7 +134,7 @@ class IsolationParameters:
     )
     smart_release: int = parameter(
         0,
-        "Day on which a negative test ends quarantine; 0 for none",
+        "Day after the exposure from which a negative test ends quarantine; 0 for none",
         unit="days",
         low=0,
         high=60,

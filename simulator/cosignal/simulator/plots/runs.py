@@ -114,12 +114,14 @@ def tests(axis: Axes, series: Rows) -> None:
 def cascade(axis: Axes, series: Rows) -> None:
     """From positive tests to people who stay at home because of an alert."""
     alerts, wrong = _total(series, "alerts"), _total(series, "false_alerts")
+    wrong += _total(series, "alerts_infected_before")
     steps = (
         ("positive tests", _total(series, "cases"), style.BLUE),
         ("uploads", _total(series, "uploads"), style.BLUE),
         ("alerts", alerts, style.ORANGE),
-        ("alerts of infected", max(alerts - wrong, 0.0), style.RED),
-        ("alerts acted on", _total(series, "alerts_acted"), style.GREEN),
+        ("  infected at the exposure or since", max(alerts - wrong, 0.0), style.RED),
+        ("people alerted", _total(series, "alerted"), style.ORANGE),
+        ("  who stay at home", _total(series, "alerts_acted"), style.GREEN),
     )
     places = np.arange(len(steps))[::-1]
     axis.barh(places, [step[1] for step in steps], color=[step[2] for step in steps])

@@ -69,13 +69,15 @@ def _spread(results: "Results") -> dict[str, float]:
 
 def _alerts(results: "Results") -> dict[str, float]:
     alerts, false = _total(results, "alerts"), _total(results, "false_alerts")
-    share = false / alerts if alerts else float("nan")
+    true = alerts - false - _total(results, "alerts_infected_before")
+    several = alerts or float("nan")
     return {
         "uploads": _total(results, "uploads"),
         "alerts": alerts,
+        "alerted": _total(results, "alerted"),
         "alerts_acted": _total(results, "alerts_acted"),
-        "false_alert_share": share,
-        "ppv": 1 - share,
+        "false_alert_share": false / several,
+        "ppv": true / several,
     }
 
 

@@ -83,7 +83,7 @@ class Results:
         people, `infections` counts infections, of which somebody may have several;
         `imports` are those from outside, the first ones included, and `imports_failed`
         seeds and arrivals that infected nobody; `ppv` is the share of alerts to people
-        who are infected.
+        infected on the day of exposure or since; see `interventions.app.alerts`.
         """
         return figures(self)
 

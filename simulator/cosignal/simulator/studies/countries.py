@@ -125,9 +125,9 @@ ENGLAND: Final = Preset(
             "24 (10 to 34)",
         ),
         Claim(
-            "alerts for each upload",
+            "people alerted for each upload",
             "",
-            total_ratio("alerts", "uploads", 1),
+            total_ratio("alerted", "uploads", 1),
             4.2,
             4.4,
             "4.2 to 4.4",
@@ -136,7 +136,7 @@ ENGLAND: Final = Preset(
             "alerted people who later tested positive",
             "%",
             lambda study: scaled(
-                total_ratio("alerted_positive", "alerts", 1)(study), 100
+                total_ratio("alerted_positive", "alerted", 1)(study), 100
             ),
             5.9,
             6.1,
@@ -172,9 +172,9 @@ ZURICH: Final = Preset(
             "60 (324 of 537)",
         ),
         Claim(
-            "alerts for each upload",
+            "people alerted for each upload",
             "",
-            total_ratio("alerts", "uploads", 0),
+            total_ratio("alerted", "uploads", 0),
             4.0,
             4.5,
             "4.2 (1374 for 324)",
@@ -183,7 +183,7 @@ ZURICH: Final = Preset(
             "alerted people who later tested positive",
             "%",
             lambda study: scaled(
-                total_ratio("alerted_positive", "alerts", 0)(study), 100
+                total_ratio("alerted_positive", "alerted", 0)(study), 100
             ),
             1.5,
             3.1,
@@ -238,7 +238,7 @@ WASHINGTON: Final = Preset(
             "59 (32 to 84), of 1.089 million",
         ),
         Claim(
-            "alerted people who were infected, tested or not",
+            "alerts to people infected at the exposure or since, tested or not",
             "%",
             lambda study: scaled(figure("ppv", 1)(study), 100),
             12.0,

@@ -53,7 +53,7 @@ def measured(parameters: Parameters, name: str) -> Estimate:
     """Measure the contacts of a scenario's first cases.
 
     Args:
-        parameters: Of a scenario; contacts are remembered for 32 days, so that is how
+        parameters: Of a scenario; contacts are remembered for 31 days, so that is how
             long its runs are at most.
         name: `household_contacts` or `household_infections`, in percent;
             `contact_hours` or `infecting_hours`, medians.

@@ -25,10 +25,14 @@ class Cascade:
         codes: Of people with the app, who may publish.
         uploads: People who published; by symptoms alone as well, if that is allowed.
         keys: Days they published.
-        alerts: Phones alerted, once a day at most.
-        true_alerts: Of people infected then, or in the days the alert is about.
-        acted: Alerted people who stayed at home.
-        alerted_cases: Positive results within 14 days of an alert.
+        alerts: Notifications, one a phone and day at most; none to known cases.
+        true_alerts: Of people infected on the first day of exposure that the alert is
+            about, or since.
+        infected_before: Alerts of people infected before that day, and still on it; the
+            one who published may have been infected by them.
+        alerted: People alerted who had no alert in the 14 days before.
+        acted: Of these, who stayed at home.
+        alerted_cases: Of these, who had a positive result within 14 days of an alert.
     """
 
     cases: float
@@ -37,12 +41,19 @@ class Cascade:
     keys: float
     alerts: float
     true_alerts: float
+    infected_before: float
+    alerted: float
     acted: float
     alerted_cases: float
 
     @property
     def alerts_per_upload(self) -> float:
-        """How many phones somebody who publishes alerts."""
+        """How many people, newly alerted, there are for each who publishes."""
+        return share(self.alerted, self.uploads)
+
+    @property
+    def notifications_per_upload(self) -> float:
+        """How many notifications there are for each who publishes."""
         return share(self.alerts, self.uploads)
 
     @property
@@ -52,8 +63,8 @@ class Cascade:
 
     @property
     def secondary_attack_rate(self) -> float:
-        """Share of alerts that a positive result follows."""
-        return share(self.alerted_cases, self.alerts)
+        """Share of alerted people whom a positive result follows."""
+        return share(self.alerted_cases, self.alerted)
 
 
 def cascade(series: Series) -> Cascade:
@@ -66,13 +77,16 @@ def cascade(series: Series) -> Cascade:
     def total(name: str) -> float:
         return float(series(name).sum())
 
+    earlier = total("alerts_infected_before")
     return Cascade(
         cases=total("cases"),
         codes=total("codes"),
         uploads=total("uploads"),
         keys=total("keys"),
         alerts=total("alerts"),
-        true_alerts=total("alerts") - total("false_alerts"),
+        true_alerts=total("alerts") - total("false_alerts") - earlier,
+        infected_before=earlier,
+        alerted=total("alerted"),
         acted=total("alerts_acted"),
         alerted_cases=total("alerted_positive"),
     )

@@ -5,17 +5,22 @@ What this module guarantees:
 * Classes are those of Exposure Notification: none, standard, high, standard, none, with
   the days at which they change as parameters.
 * Somebody without symptoms counts from the day of the test, as in the NHS COVID-19 app.
+  Symptoms and tests of more than 14 days ago, the time that a phone keeps keys, are of
+  another illness, or say nothing of the days that are published.
+* Backward tracing adds the days just before the first infectious one that is published.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from cosignal.simulator.parameters.app import AppParameters
-from cosignal.simulator.state import NEVER
 
 Ints = npt.NDArray[np.integer[Any]]
+
+#: Days for which Exposure Notification keeps keys, and counts from symptoms.
+KEPT_DAYS: Final = 14
 
 
 def day_weights(since_onset: Ints, app: AppParameters) -> npt.NDArray[np.float64]:
@@ -42,16 +47,17 @@ def reference_days(
 
     Args:
         onset_day: Shape (m,). Of their last infection.
-        test_day: Shape (m,). Of their last test.
+        test_day: Shape (m,). Of the test that was positive; `NEVER` for none.
         infected_day: Shape (m,). Of their last infection.
         day: Of the upload.
 
     Returns:
         Shape (m,). Onset if it has come since that infection, else the test, else
-        today.
+        today; neither if it is more than `KEPT_DAYS` ago.
     """
-    has_onset = (onset_day != NEVER) & (onset_day <= day) & (onset_day >= infected_day)
-    tested = np.where(test_day != NEVER, test_day, day)
+    oldest = max(day - KEPT_DAYS, 0)
+    has_onset = (onset_day >= oldest) & (onset_day <= day) & (onset_day >= infected_day)
+    tested = np.where(test_day >= oldest, test_day, day)
     return np.where(has_onset, onset_day, tested).astype(np.int64)
 
 
@@ -76,10 +82,15 @@ def published_weights(
         app: Its `window`, infectiousness, and the rest.
 
     Returns:
-        Shape (days, m), of `published_days`. Days before the window, those of backward
-        tracing, count as standard.
+        Shape (days, m), of `published_days`. The `backward_window` days before the
+        first infectious one of the window count as standard; earlier ones nothing.
     """
     past = np.asarray(published_days(app, day), np.int64)[:, np.newaxis]
-    weights = day_weights(past - np.asarray(reference, np.int64), app)
-    weights[past[:, 0] < day - app.window] = app.infectiousness_weights[0]
+    counted = np.asarray(reference, np.int64)
+    first = np.maximum(counted + app.infectiousness_days[0], day - app.window)
+    weights = day_weights(past - counted, app)
+    weights[past < first] = 0
+    weights[(past < first) & (past >= first - app.backward_window)] = (
+        app.infectiousness_weights[0]
+    )
     return weights

@@ -4,11 +4,14 @@ What this module guarantees:
 
 * A positive result warns others only if the person has the app and consents; a code, an
   upload, a block and a download come between, each with its delay in fractions of days.
-* A phone is alerted once a day, however many keys it was near; phones of the dead
-  neither publish nor alert, and are no users.
+* Consent is given or refused once an illness: who was asked when symptoms began is not
+  asked again when the result comes.
+* A phone is alerted once a day, however many keys it was near; the phone of a known
+  case, who had a positive result within `RETEST_DAYS`, and of the dead is not.
+* The dead publish nothing, and are no users.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -37,6 +40,8 @@ from cosignal.simulator.interventions.draws import (
     days_later,
 )
 from cosignal.simulator.interventions.sets import distinct, either, without
+from cosignal.simulator.interventions.testing import RETEST_DAYS, known_cases
+from cosignal.simulator.interventions.warned import Warned, put, take, together
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.state import DEAD, NEVER
 from cosignal.simulator.threads import share
@@ -46,6 +51,9 @@ if TYPE_CHECKING:
 
 _HOURS: Final = 24.0
 
+#: Place of the case, whom its keys alert, and the day of the contact; shape (k,) each.
+Found = tuple[npt.NDArray[np.int64], Ids, npt.NDArray[np.int32]]
+
 
 @dataclass(slots=True)
 class App:
@@ -53,7 +61,8 @@ class App:
 
     Attributes:
         parameters: Who has it, and all that follows.
-        start: First day; people install it from then on, and from `parameters.start`.
+        start: First day; people install it from then on, or from `parameters.start` on
+            if that is later, and nobody has it before.
         stop: Day after the last; None for the run's end.
     """
 
@@ -64,7 +73,8 @@ class App:
     def apply(self, sim: "Sim", day: int) -> None:
         """Install, publish, alert."""
         if day == self.start:
-            install(sim, self.parameters, self.stop)
+            first = max(self.start, self.parameters.start)
+            install(sim, replace(self.parameters, start=first), self.stop)
         else:
             _count_users(sim, sim.today.get("dead", NOBODY), self.stop, -1)
         self._publish(sim, day)
@@ -76,36 +86,42 @@ class App:
         app = self.parameters
         positive = sim.today.get("positive", NOBODY)
         record_alerted(sim, positive, day)
-        offered = positive[_is_user(sim, positive, day)]
+        offered = _users(sim, positive, day)
         sim.record.count("codes", day, offered)
         if app.on_symptoms:
-            offered = without(offered, self._published_before(sim, offered))
+            offered = without(offered, self._asked_before(sim, day))
             ill = either(sim.today["onset"], sim.today.get("background", NOBODY))
-            offered = either(offered, ill[has_app(sim, ill, day)])
-        willing = chosen(sim.stream("app.consent"), day, offered, app.consent)
+            ill = _users(sim, ill, day)
+            sim.queue("app.asked").put(day, ill)
+            offered = either(offered, ill)
+        illness = _illness_days(sim, offered, day)
+        willing = chosen(sim.stream("app.consent"), illness, offered, app.consent)
         uploading = days_later(sim.stream("app.code"), day, willing, app.code_delay)
         sim.queue("app.upload").put(uploading, willing)
 
-    def _published_before(self, sim: "Sim", ids: Ids) -> Ids:
-        """Who published when their symptoms began, and need not again."""
-        onset = sim.state.onset_day[ids]
-        since = sim.state.app_from[ids]
-        ill = ids[(onset != NEVER) & (onset < sim.day) & (since <= onset)]
-        days = sim.state.onset_day[ill]
-        return chosen(sim.stream("app.consent"), days, ill, self.parameters.consent)
+    def _asked_before(self, sim: "Sim", day: int) -> Ids:
+        """Who was asked for symptoms, and may have the result of that illness today."""
+        queue, first = sim.queue("app.asked"), day - RETEST_DAYS
+        queue.take(first)
+        days = range(max(0, first + 1), day)
+        asked = [queue.take(past) for past in days]
+        for past, ids in zip(days, asked, strict=True):
+            queue.put(past, ids)
+        return np.concatenate([NOBODY, *asked])
 
     def _upload(self, sim: "Sim", day: int) -> None:
-        ids = distinct(sim.queue("app.upload").take(day))
-        ids = ids[_is_user(sim, ids, day)]
+        ids = _users(sim, distinct(sim.queue("app.upload").take(day)), day)
         state = sim.state
+        positive = known_cases(state, ids, day)
+        tested = np.where(positive, state.test_day[ids], NEVER)
         reference = reference_days(
-            state.onset_day[ids], state.test_day[ids], state.infected_day[ids], day
+            state.onset_day[ids], tested, state.infected_day[ids], day
         )
         sim.record.count("uploads", day, ids)
         sim.record.add("keys", day, self._keys(sim, ids, day))
         weights = published_weights(reference, day, self.parameters)
-        pairs = self._exposed(sim, ids, weights, day)
-        self._download(sim, "app.alert", ids, pairs, day)
+        found = self._exposed(sim, ids, weights, day)
+        self._download(sim, "app.alert", ids, found, day)
 
     def _keys(self, sim: "Sim", ids: Ids, day: int) -> int:
         """How many daily keys people publish."""
@@ -114,50 +130,55 @@ class App:
 
     def _exposed(
         self, sim: "Sim", ids: Ids, weights: npt.NDArray[np.float64], day: int
-    ) -> Pairs:
-        """Find whom keys alert: place of the case, whom; one for each contact.
+    ) -> Found:
+        """Find whom keys alert: place of the case, whom, of when; for each contact.
 
         Past days are looked at by all threads, and put together in their order.
         """
         days = published_days(self.parameters, day)
         if len(ids) == 0 or len(days) == 0:
-            return np.empty(0, np.int64), NOBODY
+            return np.empty(0, np.int64), NOBODY, NOBODY
 
         def of_day(number: int) -> Pairs:
             return exposed(sim, self.parameters, ids, weights[number], days[number])
 
         found = share(of_day, range(len(days)), sim.threads)
         index, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return index, others
+        when = np.repeat(np.asarray(days, np.int32), [len(one[1]) for one in found])
+        return index, others, when
 
     def _download(
-        self, sim: "Sim", queue: str, ids: Ids, pairs: Pairs, day: int
+        self, sim: "Sim", queue: str, ids: Ids, found: Found, day: int
     ) -> None:
         """Let phones hear of keys: after a block, when they ask for it next."""
-        index, others = pairs
+        index, others, when = found
         app = self.parameters
         published = chances(sim.stream("app.publish"), day, ids, TIME_OF_DAY)
         published += day + app.publish_delay / _HOURS
         asks = chances(sim.stream("app.poll"), day, others, CHOICE)
         heard = published[index] + asks * app.poll_interval / _HOURS
-        sim.queue(queue).put(np.floor(heard).astype(np.int64), others)
+        put(sim.queue(queue), np.floor(heard).astype(np.int64), others, when)
 
     def _alert(self, sim: "Sim", day: int) -> None:
-        first = self._alerted(sim, "app.alert", day)
-        second = NOBODY
+        alerted = self._alerted(sim, "app.alert", day)
         if self.parameters.second_order:
-            standard = self.parameters.infectiousness_weights[0]
-            days = published_days(self.parameters, day)
-            weights = np.full((len(days), len(first)), standard)
-            pairs = self._exposed(sim, first, weights, day)
-            self._download(sim, "app.second_alert", first, pairs, day)
-            second = without(self._alerted(sim, "app.second_alert", day), first)
-        respond(sim, self.parameters, either(first, second), day)
+            found = self._exposed(sim, alerted.ids, self._passed_on(alerted, day), day)
+            self._download(sim, "app.second_alert", alerted.ids, found, day)
+            second = self._alerted(sim, "app.second_alert", day)
+            alerted = together(alerted, second)
+        respond(sim, self.parameters, alerted, day)
 
-    def _alerted(self, sim: "Sim", queue: str, day: int) -> Ids:
-        ids = distinct(sim.queue(queue).take(day))
-        alerted: Ids = ids[_is_user(sim, ids, day)]
-        return alerted
+    def _passed_on(self, alerted: Warned, day: int) -> npt.NDArray[np.float64]:
+        """Weights of days on which alerted people may have infected others."""
+        days = np.asarray(published_days(self.parameters, day), np.int64)
+        after = days[:, np.newaxis] > alerted.first
+        standard = self.parameters.infectiousness_weights[0]
+        return np.where(after, standard, 0.0)
+
+    def _alerted(self, sim: "Sim", queue: str, day: int) -> Warned:
+        heard = take(sim.queue(queue), day)
+        alerted = _is_user(sim, heard.ids, day)
+        return heard.only(alerted & ~known_cases(sim.state, heard.ids, day))
 
 
 def install(sim: "Sim", app: AppParameters, stop: int | None = None) -> None:
@@ -185,12 +206,6 @@ def _count_users(sim: "Sim", ids: Ids, stop: int | None, sign: int) -> None:
     sim.record.add_days("app_users", sim.day, sign * rows)
 
 
-def _is_user(sim: "Sim", ids: Ids, day: int) -> Flags:
-    """Whether people have the app today, and are alive."""
-    alive: Flags = sim.state.status[ids] != DEAD
-    return alive & has_app(sim, ids, day)
-
-
 def has_app(sim: "Sim", ids: Ids, day: int) -> Flags:
     """Whether people have the app on a day.
 
@@ -203,3 +218,21 @@ def has_app(sim: "Sim", ids: Ids, day: int) -> Flags:
     there: Flags = (since != NEVER) & (since <= day)
     there &= (until == NEVER) | (day < until)
     return there
+
+
+def _is_user(sim: "Sim", ids: Ids, day: int) -> Flags:
+    """Whether people have the app today, and live."""
+    alive: Flags = sim.state.status[ids] != DEAD
+    return alive & has_app(sim, ids, day)
+
+
+def _users(sim: "Sim", ids: Ids, day: int) -> Ids:
+    users: Ids = ids[_is_user(sim, ids, day)]
+    return users
+
+
+def _illness_days(sim: "Sim", ids: Ids, day: int) -> npt.NDArray[np.int64]:
+    """A day that stands for the illness people have today: of infection, or today."""
+    infected = sim.state.infected_day[ids].astype(np.int64)
+    current = (infected != NEVER) & (infected > day - RETEST_DAYS)
+    return np.where(current, infected, day)
