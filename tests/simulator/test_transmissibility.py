@@ -145,8 +145,8 @@ def test_typical_cases_infect_as_many_as_asked_for(
         [np.bincount(run.tree().generation, minlength=20)[:20] for run in found], axis=0
     )
     realised = sizes[3 : last + 2].sum() / sizes[2 : last + 1].sum()
-    # Standard error 1.5 % of the mean, 1 % of beta. The share is what more runs realise,
-    # by docs/explanation/simulator-model.md: some have been infected after all.
+    # Standard error 1.5 % of the mean, 1 % of beta. The share is that of more runs, by
+    # docs/explanation/simulator-model.md: some have been infected after all.
     assert realised == pytest.approx(share * r0, rel=0.05)
     # That of the summary goes on until 3 % have been infected.
     assert np.mean([run.summary()["r"] for run in found]) == pytest.approx(
