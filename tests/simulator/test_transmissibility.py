@@ -115,15 +115,15 @@ def _runs(france: Sim, runs: int, **values: float) -> list[Results]:
 
 
 @pytest.mark.parametrize(
-    ("r0", "last", "runs", "values"),
+    ("r0", "share", "last", "values"),
     [
-        (1.5, 4, 8, {"disease__seeds": 150, "days": 50}),
-        (2.5, 3, 12, {"disease__seeds": 30, "days": 40}),
+        (1.5, 0.99, 4, {"disease__seeds": 150, "days": 50}),
+        (2.5, 0.99, 3, {"disease__seeds": 30, "days": 40}),
         # Nearly all within households and classes, where cases compete most.
         (
             1.5,
+            0.96,
             4,
-            8,
             {
                 "disease__seeds": 150,
                 "days": 50,
@@ -135,22 +135,22 @@ def _runs(france: Sim, runs: int, **values: float) -> list[Results]:
     ],
 )
 def test_typical_cases_infect_as_many_as_asked_for(
-    france: Sim, r0: float, last: int, runs: int, values: dict[str, float]
+    france: Sim, r0: float, share: float, last: int, values: dict[str, float]
 ) -> None:
     # The first ones are anybody, and whom they infect hardly are typical: from the
     # second generation on.
-    found = _runs(france, runs, disease__r0=r0, **values)
+    found = _runs(france, 10, disease__r0=r0, **values)
 
     sizes = np.sum(
         [np.bincount(run.tree().generation, minlength=20)[:20] for run in found], axis=0
     )
     realised = sizes[3 : last + 2].sum() / sizes[2 : last + 1].sum()
-    # Standard error 1.5 % of the mean, 1 % of beta; a per cent less, since some have
-    # been infected after all.
-    assert realised == pytest.approx(0.99 * r0, rel=0.05)
+    # Standard error 1.5 % of the mean, 1 % of beta. The share is that of more runs, by
+    # docs/explanation/simulator-model.md: some have been infected after all.
+    assert realised == pytest.approx(share * r0, rel=0.05)
     # That of the summary goes on until 3 % have been infected.
     assert np.mean([run.summary()["r"] for run in found]) == pytest.approx(
-        0.97 * r0, rel=0.05
+        (share - 0.02) * r0, rel=0.05
     )
 
 
