@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -221,9 +222,9 @@ def test_whoever_is_tired_of_alerts_ignores_a_later_episode() -> None:
     assert sim.record.series("alerts_acted")[20] == len(new)
 
 
-def alert_by(sim: Sim, app: AppParameters, case: int) -> set[int]:
-    """Let somebody publish today; who is alerted."""
-    sim.today["positive"] = ids(case)
+def alert_by(sim: Sim, app: AppParameters, *cases: int) -> set[int]:
+    """Let people publish today; who is alerted."""
+    sim.today["positive"] = ids(*cases)
     App(app, start=-1).apply(sim, sim.day)
     return alerted(sim, sim.day)
 
@@ -231,12 +232,12 @@ def alert_by(sim: Sim, app: AppParameters, case: int) -> set[int]:
 def test_people_decide_once_in_an_episode_of_alerts() -> None:
     app = replace(PERFECT, compliance=0.5, test_on_alert=0.5)
     sim = ready(app)
-    first = alert_by(sim, app, 10)
+    first = alert_by(sim, app, 10, 20, 30, 40)
     acted = set(np.flatnonzero(sim.state.isolated_until > 5).tolist())
     ordered = set(sim.queue("test.order").take(90).tolist())
     next_day(sim)
     sim.state.isolated_until[:] = -1  # all give up, and are alerted again
-    second = alert_by(sim, app, 10)
+    second = alert_by(sim, app, 10, 20, 30, 40)
     again = set(np.flatnonzero(sim.state.isolated_until > 6).tolist())
 
     both = first & second
@@ -348,22 +349,24 @@ def test_the_dead_neither_publish_nor_are_alerted() -> None:
 def test_second_order_alerts_reach_contacts_of_contacts_and_no_further() -> None:
     app = replace(PERFECT, second_order=True)
     sim = ready(app, agents=20_000)
-    sim.state.positive_day[10] = 5
+    # A case with some contacts.
+    case = next(i for i in range(100) if len(contacts(sim, ids(i), range(2, 5))) > 8)
+    sim.state.positive_day[case] = 5
 
-    found = alert_by(sim, app, 10)
+    found = alert_by(sim, app, case)
     next_day(sim)
     App(app, start=-1).apply(sim, 6)  # some hear of it after midnight
     found |= alerted(sim, 6)
 
     since: dict[int, int] = {}
     for day in range(2, 5):
-        for one in contacts(sim, ids(10), range(day, day + 1)):
+        for one in contacts(sim, ids(case), range(day, day + 1)):
             since.setdefault(one, day)
     second: set[int] = set()
     for one, day in since.items():  # whom they met after they were exposed
         second |= contacts(sim, ids(one), range(day + 1, 5))
-    before = contacts(sim, ids(*since), range(2, 5)) - second - since.keys() - {10}
-    assert (since.keys() | second) - {10} == found
+    before = contacts(sim, ids(*since), range(2, 5)) - second - since.keys() - {case}
+    assert (since.keys() | second) - {case} == found
     assert len(second - since.keys()) > len(since)
     assert len(before) > len(since)
 
@@ -485,7 +488,8 @@ def test_an_illness_a_month_later_is_asked_about_anew() -> None:
 def test_nobody_has_an_app_that_starts_later() -> None:
     app = replace(AppParameters(), ramp=10, adoption=0.5, by_age=(1.0,) * 9)
     later = App(app, start=30)
-    sim = Sim("FR", agents=2000, days=60, disease__seeds=20, interventions=(later,))
+    alive: dict[str, Any] = {"disease__seeds": 20, "disease__fatal": (0.0,) * 9}
+    sim = Sim("FR", agents=2000, days=60, interventions=(later,), **alive)
     users = sim.run().series("app_users")
 
     since = sim.state.app_from[sim.state.app_from >= 0]

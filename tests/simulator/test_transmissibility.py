@@ -159,8 +159,9 @@ def test_cases_grow_at_the_rate_that_was_asked_for(france: Sim) -> None:
 
     daily = np.sum([run.series("infections") for run in found], axis=0)
     realised = math.log(daily[21:28].sum() / daily[14:21].sum()) / 7
-    # Standard error 2 %; one per cent of R is 2 % of the rate.
-    assert realised == pytest.approx(0.1, rel=0.07)
+    # Standard error 2 %, and 3 % for the one beta of all runs: one per cent of R is
+    # 2 % of the rate.
+    assert realised == pytest.approx(0.1, rel=0.1)
 
 
 def test_neither_threads_nor_interventions_change_beta() -> None:
