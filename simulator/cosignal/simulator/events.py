@@ -8,7 +8,6 @@ What this module guarantees:
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,7 @@ from cosignal.simulator.compiled import kernel
 
 Ids = npt.NDArray[np.int32]
 #: Days from the first to the last event of what is put in, mostly.
-_NEAR: Final = 64
+_NEAR: Final = 512
 _TOO_FAR: Final = -(1 << 62)
 
 
@@ -66,13 +65,11 @@ def _by_day(when: npt.NDArray[np.integer], ids: Ids) -> Iterator[tuple[int, Ids]
     dealt, cuts = np.empty(len(ids), np.int32), np.zeros(_NEAR + 1, np.int64)
     first = _deal(when, ids, dealt, cuts)
     if first == _TOO_FAR:
-        order = np.argsort(when, kind="stable")
-        for place in order.tolist():
-            yield int(when[place]), ids[place : place + 1]
+        for day in np.unique(when).tolist():
+            yield day, ids[when == day]
         return
-    for number, (begin, end) in enumerate(pairwise(cuts.tolist())):
-        if begin < end:
-            yield first + number, dealt[begin:end]
+    for number in np.flatnonzero(cuts[1:] > cuts[:-1]).tolist():
+        yield first + number, dealt[cuts[number] : cuts[number + 1]]
 
 
 @kernel
