@@ -36,7 +36,7 @@ def set_isolated(
         state.quarantined[free] = 1
     else:
         state.quarantined[ids] = 0
-    days = np.broadcast_to(np.asarray(until, np.int16), ids.shape)
+    days = np.full(ids.shape, until, np.int16)
     np.maximum.at(state.isolated_until, ids, days)
 
 
