@@ -21,6 +21,8 @@ _DAYS: Final = 100
 _INSTALL_SECONDS: Final = 600
 _RUN_SECONDS: Final = 900
 
+#: Starsim's infections last for years by default, so that all people have one in the
+#: end; it is slower where they last for days, and people are infected over all of them.
 #: Both print processor seconds of the day loop alone, after a small run that compiles:
 #: with one thread that never waits, it is what a clock would say on an idle core.
 _COVASIM: Final = """

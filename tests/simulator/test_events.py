@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosignal.protocol.errors import UsageError
 from cosignal.simulator.events import Queue
 
 EVENTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 50)), max_size=40)
@@ -50,3 +52,9 @@ def test_days_may_be_far_apart(days: list[int]) -> None:
     for day in sorted(set(days)):
         expected = [person for person, when in enumerate(days) if when == day]
         assert expected == queue.take(day).tolist()
+
+
+@pytest.mark.parametrize("days", [[1], [1, 2, 3]])
+def test_there_is_a_day_for_everybody(days: list[int]) -> None:
+    with pytest.raises(UsageError, match=f"each of 2 people, got {len(days)}"):
+        Queue().put(days, np.array([7, 8], np.int32))

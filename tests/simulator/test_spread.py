@@ -260,6 +260,23 @@ def test_of_two_infectors_the_one_with_the_least_draw_counts() -> None:
     assert found.layers.tolist() == [0, 1]
 
 
+def test_infectors_are_those_that_a_plain_search_finds() -> None:
+    chance = np.random.default_rng(4)
+    parts = [chance.integers(0, 60, (size, 4), dtype=np.uint64) for size in (0, 80, 90)]
+    for part in parts:
+        part[:, 3] = chance.integers(0, 2**64, len(part), dtype=np.uint64)
+    least: dict[int, list[int]] = {}
+    for infected, *event in np.concatenate(parts).tolist():
+        if infected not in least or event[2] < least[infected][2]:
+            least[infected] = event
+
+    found = first_only(parts)
+
+    assert sorted(least) == found.infected.tolist()
+    expected = [least[infected][:2] for infected in sorted(least)]
+    assert expected == np.stack([found.infectors, found.layers], axis=1).tolist()
+
+
 def test_many_infections_on_a_day_find_room() -> None:
     sim = epidemic(agents=20_000, days=4, r0=20.0, disease__seeds=4000)
     infectious = sim.outbreak.infectious(sim.day)

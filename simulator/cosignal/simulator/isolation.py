@@ -48,7 +48,7 @@ def set_isolated(
     else:
         state.quarantined[ids] = 0
     state.reason_day[ids] = day
-    days = np.broadcast_to(np.asarray(until, np.int16), ids.shape)
+    days = np.full(ids.shape, until, np.int16)
     np.maximum.at(state.isolated_until, ids, days)
 
 

@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.simulator.compiled import kernel
+
 #: Decades of age; the last one begins at 80.
 AGE_BANDS: Final = 9
 
@@ -41,7 +43,10 @@ class Recorder:
             day: Of the run.
             ids: Who; one may stand twice.
         """
-        row = np.bincount(self.bands[ids], minlength=AGE_BANDS)
+        ids, row = np.asarray(ids), np.zeros(AGE_BANDS)
+        plain = ids.dtype == np.int32 and ids.flags.c_contiguous
+        if not (plain and _tally(ids, self.bands, row)):
+            row = np.bincount(self.bands[ids], minlength=AGE_BANDS).astype(np.float64)
         self._series(name)[day] += row
 
     def add_days(self, name: str, first: int, rows: npt.NDArray[np.integer]) -> None:
@@ -67,3 +72,13 @@ class Recorder:
         if name not in self.by_age:
             self.by_age[name] = np.zeros((self._days, AGE_BANDS))
         return self.by_age[name]
+
+
+@kernel
+def _tally(ids, bands, row):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """Count people by band; whether all of them exist."""
+    for place in range(len(ids)):
+        if not 0 <= ids[place] < len(bands):
+            return False
+        row[bands[ids[place]]] += 1.0
+    return True

@@ -196,15 +196,31 @@ def first_only(parts: list[Events]) -> Transmissions:
         parts: Shape (m, 4) each: infected, infector, layer, draw.
     """
     events = np.concatenate(parts)
-    events = events[np.lexsort((events[:, 3], events[:, 0]))]
-    is_first = np.ones(len(events), np.bool_)
-    is_first[1:] = events[1:, 0] != events[:-1, 0]
-    kept = events[is_first]
+    order = np.argsort(events[:, 0].astype(np.int32))
+    kept = order[: _least(events, order)]
     return Transmissions(
-        kept[:, 0].astype(np.int32),
-        kept[:, 1].astype(np.int32),
-        kept[:, 2].astype(np.uint8),
+        events[kept, 0].astype(np.int32),
+        events[kept, 1].astype(np.int32),
+        events[kept, 2].astype(np.uint8),
     )
+
+
+@kernel
+def _least(events, order):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba
+    """Move one event of each infected to the front of an order by infected.
+
+    Returns:
+        How many they are.
+    """
+    count = 0
+    for place in range(len(order)):
+        this, last = order[place], order[max(count - 1, 0)]
+        if count == 0 or events[this, 0] != events[last, 0]:
+            order[count] = this
+            count += 1
+        elif events[this, 3] < events[last, 3]:
+            order[count - 1] = this
+    return count
 
 
 @kernel

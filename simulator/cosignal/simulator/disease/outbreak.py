@@ -155,7 +155,8 @@ class Outbreak:
         self._begin(day, new, key)
         for name in _EVENTS:
             days = getattr(state, f"{name}_day")[ids]
-            self._queues[name].put(days[days > day], ids[days > day])
+            coming = np.flatnonzero(days > day)
+            self._queues[name].put(days[coming], ids[coming])
         before = self._cohorts.get(day)
         # Those from outside come first, and nobody is infected twice on a day.
         both = ids if before is None else np.sort(np.concatenate([before, ids]))

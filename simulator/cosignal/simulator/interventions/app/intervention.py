@@ -12,6 +12,7 @@ What this module guarantees:
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -44,12 +45,14 @@ from cosignal.simulator.interventions.testing import RETEST_DAYS, known_cases
 from cosignal.simulator.interventions.warned import Warned, put, take, together
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.state import DEAD, NEVER
-from cosignal.simulator.threads import share
+from cosignal.simulator.threads import ranges, share
 
 if TYPE_CHECKING:
     from cosignal.simulator.simulation import Sim
 
 _HOURS: Final = 24.0
+#: Cases for whom a thread is worth its while.
+_LEAST: Final = 100
 
 #: Place of the case, whom its keys alert, and the day of the contact; shape (k,) each.
 Found = tuple[npt.NDArray[np.int64], Ids, npt.NDArray[np.int32]]
@@ -125,26 +128,37 @@ class App:
 
     def _keys(self, sim: "Sim", ids: Ids, day: int) -> int:
         """How many daily keys people publish."""
+        since, until = sim.state.app_from[ids], sim.state.app_until[ids]
         days = published_days(self.parameters, day)
-        return sum(int(np.count_nonzero(has_app(sim, ids, past))) for past in days)
+        return sum(int(np.count_nonzero(_has(since, until, past))) for past in days)
 
     def _exposed(
         self, sim: "Sim", ids: Ids, weights: npt.NDArray[np.float64], day: int
     ) -> Found:
         """Find whom keys alert: place of the case, whom, of when; for each contact.
 
-        Past days are looked at by all threads, and put together in their order.
+        Past days, and parts of the cases, are looked at by all threads, and put
+        together in their order.
         """
         days = published_days(self.parameters, day)
         if len(ids) == 0 or len(days) == 0:
             return np.empty(0, np.int64), NOBODY, NOBODY
 
-        def of_day(number: int) -> Pairs:
-            return exposed(sim, self.parameters, ids, weights[number], days[number])
+        parts = ranges(len(ids), sim.threads, _LEAST)
 
-        found = share(of_day, range(len(days)), sim.threads)
-        index, others = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        when = np.repeat(np.asarray(days, np.int32), [len(one[1]) for one in found])
+        def of_day(work: tuple[int, tuple[int, int]]) -> Pairs:
+            number, (first, end) = work
+            cases, of_cases = ids[first:end], weights[number, first:end]
+            index, others = exposed(sim, self.parameters, cases, of_cases, days[number])
+            return index + first, others
+
+        work = list(product(range(len(days)), parts))
+        found = share(of_day, work, sim.threads)
+        index, others = (np.concatenate(part) for part in zip(*found, strict=True))
+        sizes = [len(one[1]) for one in found]
+        when = np.repeat(
+            np.asarray([days[number] for number, _ in work], np.int32), sizes
+        )
         return index, others, when
 
     def _download(
@@ -214,7 +228,10 @@ def has_app(sim: "Sim", ids: Ids, day: int) -> Flags:
         ids: Shape (m,). Who.
         day: Of the run.
     """
-    since, until = sim.state.app_from[ids], sim.state.app_until[ids]
+    return _has(sim.state.app_from[ids], sim.state.app_until[ids], day)
+
+
+def _has(since: npt.NDArray[np.int16], until: npt.NDArray[np.int16], day: int) -> Flags:
     there: Flags = (since != NEVER) & (since <= day)
     there &= (until == NEVER) | (day < until)
     return there

@@ -14,6 +14,7 @@ Buckets and weights are those of Exposure Notification, DailySummariesConfig.
 """
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -107,7 +108,16 @@ def phone_day(sim: "Sim", app: AppParameters, day: int) -> PhoneDay:
         app: Phones and radio.
         day: Which one.
     """
-    radio = Radio(
+    streams = [sim.stream(f"app.{name}") for name in Keys._fields]
+    keys = keys_of_day(streams, day)
+    state = sim.state
+    contacts = sim.contacts_on(day)
+    return PhoneDay(contacts, _radio(app), Keys(*keys), state.app_from, state.app_until)
+
+
+@lru_cache(maxsize=8)
+def _radio(app: AppParameters) -> Radio:
+    return Radio(
         float(app.detection),
         float(app.off),
         float(app.reference_loss),
@@ -119,11 +129,6 @@ def phone_day(sim: "Sim", app: AppParameters, day: int) -> PhoneDay:
         float(app.false_sightings),
         float(max(app.weights)),
     )
-    streams = [sim.stream(f"app.{name}") for name in Keys._fields]
-    keys = keys_of_day(streams, day)
-    state = sim.state
-    contacts = sim.contacts_on(day)
-    return PhoneDay(contacts, radio, Keys(*keys), state.app_from, state.app_until)
 
 
 @kernel
