@@ -52,14 +52,15 @@ def set_isolated(
     np.maximum.at(state.isolated_until, ids, days)
 
 
-def begin_day(state: State, day: int) -> None:
+def begin_day(sim: "Sim", day: int) -> None:
     """Move the memory of isolation on by a day, and see who is at home in the morning.
 
     Args:
-        state: Of the run.
+        sim: The run.
         day: That begins.
     """
-    _wake(day, state)
+    parts = ranges(len(sim.state.status), sim.threads, _LEAST)
+    share(lambda part: _wake(day, some_of(sim.state, *part)), parts, sim.threads)
 
 
 def is_away(i: Any, day: int, state: State) -> Any:  # noqa: ANN401 - one, or all

@@ -220,7 +220,7 @@ class Sim:
         for analyser in self.analysers:
             analyser(self, day)
         self.day = day + 1
-        begin_day(self.state, self.day)
+        begin_day(self, self.day)
 
     @property
     def results(self) -> Results:
