@@ -120,14 +120,19 @@ def fit(
     if out is not None:
         out.write_text(write_scenario(found.parameters), "utf-8")
     distance = float(found.distances.min())
+    # A posterior's nearest run is luck; how strict it was is not.
+    reached = (
+        f"tolerance {found.tolerance:.4g}" if intervals else f"distance {distance:.4g}"
+    )
     say(
         [_fitted(name, value, intervals) for name, value in found.best.items()]
-        + [f"distance {distance:.4g}"],
+        + [reached],
         {
             "ok": True,
             "best": found.best,
             "intervals": {name: list(ends) for name, ends in intervals.items()},
             "distance": distance,
+            "tolerance": found.tolerance if intervals else None,
         },
         as_json=as_json,
     )
