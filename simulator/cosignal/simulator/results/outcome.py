@@ -70,9 +70,11 @@ class Results:
     def summary(self) -> dict[str, float]:
         """Figures people ask for, by name; NaN where there is nothing to say.
 
-        `r` is the mean number infected by early cases; `attack_rate` counts people,
-        `infections` counts infections, of which somebody may have several; `ppv` is the
-        share of alerts to people who are infected.
+        `r` is the mean number infected by early cases and `growth_rate` the growth a
+        day of early infections, both of days that measures and luck do not change (see
+        `beginning`); `attack_rate` counts people, `infections` counts infections, of
+        which somebody may have several; `ppv` is the share of alerts to people who are
+        infected.
         """
         return figures(self)
 
