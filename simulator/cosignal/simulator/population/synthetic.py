@@ -16,7 +16,7 @@ from cosignal.simulator.contacts.days import stubs_per_contact
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.ages import Ints, ages_of
 from cosignal.simulator.population.households import age_stock, shapes
-from cosignal.simulator.population.people import People, mixing_bands
+from cosignal.simulator.population.people import People, frozen, mixing_bands
 from cosignal.simulator.population.places import Places, form_places
 from cosignal.simulator.population.stubs import Stubs, draw_stubs, reciprocal
 from cosignal.simulator.population.tables import Country, country
@@ -103,7 +103,7 @@ def assemble(
     sizes = homes.sizes
     start = np.concatenate([[0], np.cumsum(sizes)])
     regions = int(homes.region_of[-1]) + 1
-    return People(
+    people = People(
         age=homes.age,
         household=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         household_start=start.astype(np.int32),
@@ -116,6 +116,7 @@ def assemble(
         network_layer=np.zeros(0, np.uint8),
         network_rate=np.zeros(0, np.float32),
     )
+    return frozen(people)
 
 
 def _homes(parameters: Parameters, nation: Country, rng: np.random.Generator) -> Homes:
