@@ -31,6 +31,12 @@ def test_a_result_is_verified_and_a_changed_one_is_not(
     assert call(monkeypatch, capsys, "verify", out)[0] == 0
 
     value = json.loads(out.read_text())
+    value["version"] = "99.0"
+    out.write_text(json.dumps(value))
+    status, text, _ = call(monkeypatch, capsys, "verify", out)
+    assert status == 1
+    assert "the same, bit for bit; but it says that 99.0 made it" in text
+
     value["scenario"]["seed"] = 2
     out.write_text(json.dumps(value))
     status, text, _ = call(monkeypatch, capsys, "verify", out, "--json")

@@ -319,3 +319,11 @@ def test_columns_of_different_lengths_are_refused() -> None:
 def test_no_rows_are_refused() -> None:
     with pytest.raises(UsageError, match="expected a row at least"):
         Population.from_frame({"person": [], "age": [], "household": []})
+
+
+def test_nobody_can_write_into_people_however_they_were_made() -> None:
+    alone = Population.from_frame(VILLAGE).people
+    linked = Population.from_frame(VILLAGE, network=LINKS).people
+
+    for array in (*alone, *linked):
+        assert not array.flags.writeable

@@ -56,7 +56,18 @@ def test_everybody_has_one_partner_and_is_that_ones_partner(
     assert all(other != one for one, other in enumerate(partners))
 
 
-@pytest.mark.parametrize("size", [4, 6, 16, 50, 200])
+@pytest.mark.parametrize("size", [4, 6, 8, 10, 12, 16, 20, 32, 64])
+@pytest.mark.parametrize("place", [0, 3])
+def test_partners_are_uniform_in_short_lists(size: int, place: int) -> None:
+    """So many draws that a partner who comes 5 % too often is seen in lists of 6."""
+    counts = np.zeros(size)
+    for key in random_keys(40_000):
+        counts[partner(place, size, key)] += 1
+    assert counts[place] == 0
+    assert chi_square_is_small(np.delete(counts, place))
+
+
+@pytest.mark.parametrize("size", [128, 200])
 def test_partners_are_uniform(size: int) -> None:
     counts = np.zeros(size)
     for key in random_keys(size * 100):

@@ -10,7 +10,7 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.results import Results
 from cosignal.simulator.results.infections import InfectionTable
 from cosignal.simulator.results.reproduction import growth_rate, instantaneous
-from cosignal.simulator.results.trees import tree
+from cosignal.simulator.results.trees import first_reproduction, tree
 from cosignal.simulator.simulation import Sim
 
 
@@ -138,8 +138,30 @@ def test_the_instantaneous_reproduction_number_is_that_of_a_renewal_process() ->
 def test_the_growth_rate_of_exponential_growth_is_found() -> None:
     infections = 20 * np.exp(0.12 * np.arange(60))
 
-    assert growth_rate(infections, 10**9, 5) == pytest.approx(0.12, abs=1e-6)
-    assert math.isnan(growth_rate(np.zeros(60), 1000, 5))
+    assert growth_rate(infections, range(5, 60)) == pytest.approx(0.12, abs=1e-6)
+    assert math.isnan(growth_rate(np.zeros(60), range(5, 60)))
+    assert math.isnan(growth_rate(infections, range(0)))
+
+
+def test_early_cases_are_those_infected_by_others_within_the_window() -> None:
+    rows = table(
+        (1, -1, 0, -1),
+        (2, 1, 3, 3),  # before the window
+        (3, 1, 5, 5),  # infects one
+        (4, 2, 6, 3),  # infects two
+        (5, -1, 6, -1),  # from outside, infects one
+        (6, 3, 9, 4),
+        (7, 4, 9, 3),
+        (8, 4, 12, 6),
+        (9, 5, 12, 6),
+    )
+
+    found = tree(rows)
+
+    assert first_reproduction(found, rows.day, range(5, 7)) == 1.5
+    assert first_reproduction(found, rows.day, range(5, 10)) == 0.75
+    assert math.isnan(first_reproduction(found, rows.day, range(20, 25)))
+    assert math.isnan(first_reproduction(found, rows.day, range(0)))
 
 
 def test_summary_is_what_series_say(results: Results) -> None:

@@ -202,6 +202,7 @@ def test_a_parquet_file_of_others_is_refused(tmp_path: Path) -> None:
         ("r_t", {"r_t": [77.0]}),
         ("digest", {"digest": "0" * 64}),
         ("seed", {"seed": None}),
+        ("version", {"version": "99.0"}),
     ],
 )
 def test_whatever_is_changed_in_a_result_is_found(
@@ -221,4 +222,56 @@ def test_a_result_without_a_scenario_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"scenario": None}))
 
     with pytest.raises(UsageError):
+        load(path)
+
+
+def test_rows_of_a_parquet_file_that_were_changed_are_found(
+    results: Results, tmp_path: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "r.parquet"
+    save(results, path)
+    assert differences(load(path), results) == []
+    whole = parquet.read_table(path)
+    place = whole.column_names.index("infections")
+
+    for changed in (
+        whole.set_column(place, "infections", pa.array([0.0] * 20)),
+        whole.drop_columns(["infections"]),
+        whole.slice(0, 19),
+        whole.set_column(0, "day", pa.array(range(20))),
+    ):
+        parquet.write_table(changed, path)
+        assert differences(load(path), results) == ["columns"]
+
+
+@pytest.mark.parametrize("name", ["daily.csv", "infections.csv"])
+def test_a_table_of_a_folder_that_was_changed_is_found(
+    name: str, results: Results, tmp_path: Path
+) -> None:
+    save(results, tmp_path / "folder")
+    assert differences(load(tmp_path / "folder"), results) == []
+    path = tmp_path / "folder" / name
+    text = path.read_text()
+
+    head = text.splitlines()[0] + "\n"
+    for changed in (head, text.replace("1", "2", 1), text + "1\n"):
+        path.write_text(changed)
+        assert differences(load(tmp_path / "folder"), results) == [name]
+    path.unlink()
+    assert differences(load(tmp_path / "folder"), results) == [name]
+
+
+def test_a_parquet_file_that_is_cut_short_is_refused(
+    results: Results, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "r.parquet"
+    save(results, path)
+    data = bytearray(path.read_bytes())
+    data[4:2000] = bytes(1996)
+    path.write_bytes(data)
+
+    with pytest.raises(UsageError, match=r"r\.parquet: expected "):
         load(path)

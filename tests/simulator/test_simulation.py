@@ -188,3 +188,52 @@ def test_isolation_is_remembered_by_days_ago() -> None:
     # On day 5: at home on days 0 and 1, five and four days ago.
     assert int(sim.state.isolation[3]) == 0b110000
     assert sim.record.series("in_quarantine")[:5].tolist() == [1, 1, 0, 0, 0]
+
+
+class Meddler:
+    """Closes places for good, in the people themselves."""
+
+    start: int = 2
+    stop: int | None = None
+
+    def apply(self, sim: Sim, day: int) -> None:
+        assert day >= 2
+        sim.people.place_rate[:] = 0
+
+
+def test_an_intervention_cannot_change_people_whom_runs_share() -> None:
+    own = Sim("FR", agents=300, seed=1).people
+    others = own._replace(place_rate=own.place_rate.copy())
+    assert others.place_rate.flags.writeable
+
+    for population in (None, others):
+        sim = Sim(
+            "FR", agents=300, days=5, interventions=[Meddler()], population=population
+        )
+        with pytest.raises(UsageError, match="people: expected arrays that nobody"):
+            sim.run()
+        assert sim.day == 2
+
+    assert np.array_equal(others.place_rate, own.place_rate)
+
+
+def test_an_analyser_cannot_change_people_either() -> None:
+    def meddle(sim: Sim, day: int) -> None:
+        sim.people.place_rate[:] = day
+
+    sim = Sim("FR", agents=300, analysers=[meddle])
+
+    with pytest.raises(UsageError, match="people: expected arrays that nobody writes"):
+        sim.step()
+
+
+def test_other_errors_of_an_intervention_are_its_own() -> None:
+    class Broken:
+        start: int = 0
+        stop: int | None = None
+
+        def apply(self, sim: Sim, day: int) -> None:
+            raise ValueError(f"{sim.day} {day}")
+
+    with pytest.raises(ValueError, match="0 0"):
+        Sim("FR", agents=300, days=5, interventions=[Broken()]).run()

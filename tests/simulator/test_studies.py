@@ -1,3 +1,6 @@
+import re
+
+import numpy as np
 import pytest
 
 from cosignal.simulator import studies
@@ -5,7 +8,7 @@ from cosignal.simulator.experiments.jobs import Outcome, setting_of
 from cosignal.simulator.experiments.statistics import Estimate
 from cosignal.simulator.experiments.study import Study
 from cosignal.simulator.parameters.tree import Parameters
-from cosignal.simulator.studies.presets import Claim, Preset, _verdict
+from cosignal.simulator.studies.presets import Claim, Preset, Row, _verdict, judged
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "simulator-studies.md"
@@ -52,28 +55,100 @@ def test_a_study_gives_ours_beside_the_published() -> None:
     head, *lines = studies.lines(rows)
     assert "ours" in head
     assert len(lines) == 3
-    assert studies.as_values(codes)["published_low"] == 56.0
+    assert studies.as_values(codes)["published_value"] == 60.3
 
 
-def claim(low: float | None, high: float | None) -> Claim:
-    return Claim("x", "", lambda _: Estimate(0, 0, 0, 0), low, high, "")
+def claim(value: float | None, interval: tuple[float, float] | None) -> Claim:
+    return Claim("x", "", lambda _: Estimate(0, 0, 0, 0), "", value, interval)
 
 
 @pytest.mark.parametrize(
-    ("published", "ours", "verdict"),
+    ("value", "published", "ours", "verdict"),
     [
-        ((1.0, 3.0), (2.0, 0.0, 9.0), "inside"),
-        ((1.0, 3.0), (4.0, 2.9, 5.1), "overlaps"),
-        ((1.0, 3.0), (4.0, 3.1, 4.9), "outside"),
-        ((None, None), (4.0, 3.1, 4.9), "no number"),
+        (None, (1.0, 3.0), (2.0, 0.0, 9.0), "inside"),
+        (2.0, (1.0, 3.0), (4.0, 2.9, 5.1), "overlaps"),
+        (2.0, (1.0, 3.0), (4.0, 3.1, 4.9), "outside"),
+        (4.0, None, (4.0, 3.1, 4.9), "no interval"),
+        (None, None, (4.0, 3.1, 4.9), "no number"),
     ],
 )
 def test_a_verdict_says_where_ours_falls(
-    published: tuple[float | None, float | None],
+    value: float | None,
+    published: tuple[float, float] | None,
     ours: tuple[float, float, float],
     verdict: str,
 ) -> None:
-    assert verdict == _verdict(claim(*published), Estimate(*ours, 3))
+    assert verdict == _verdict(claim(value, published), Estimate(*ours, 3))
+
+
+def test_without_an_interval_a_verdict_is_how_many_times_theirs_is_ours() -> None:
+    ours = Estimate(3.0, 2.5, 3.5, 4)
+    alone = Row(claim(6.0, None), ours, "no interval")
+    beside = Row(claim(6.0, (5.0, 7.0)), ours, "outside")
+
+    assert studies.lines([alone])[1].endswith("no interval, ratio 0.5")
+    assert studies.lines([beside])[1].endswith("outside")
+    assert studies.as_values(alone)["ratio"] == 0.5
+    assert studies.as_values(alone)["published_low"] is None
+    assert studies.as_values(beside)["published_high"] == 7.0
+    assert Row(claim(None, None), ours, "no number").ratio is None
+
+
+#: Where the publication gives an interval, or a range, of the very figure.
+PUBLISHED = {
+    "0.79 (0.37 to 1.10), model": (0.37, 1.10),
+    "24 (10 to 34)": (10.0, 34.0),
+    "4.2 to 4.4": (4.2, 4.4),
+    "59 (32 to 84), of 1.089 million": (32.0, 84.0),
+    "2 to 30": (2.0, 30.0),
+    "50 to 65": (50.0, 65.0),
+    "14 to 39": (14.0, 39.0),
+}
+
+
+@pytest.mark.parametrize("preset", studies.ALL, ids=lambda preset: preset.name)
+def test_only_published_intervals_are_judged_by(preset: Preset) -> None:
+    for one in preset.claims:
+        assert one.interval == PUBLISHED.get(one.published)
+        if one.interval is None and one.value is not None:
+            # The number stands in what was published, but for rounding.
+            words = one.published.replace(",", "").replace("(", " ").split()
+            shares = [one.value / float(w) for w in words if _is_number(w)]
+            assert any(abs(share - 1) < 0.02 for share in shares)
+
+
+def _is_number(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit()
+
+
+@pytest.mark.parametrize("preset", studies.ALL, ids=lambda preset: preset.name)
+def test_the_page_gives_the_verdict_that_follows_from_its_numbers(
+    preset: Preset,
+) -> None:
+    """The rows are of one version of the simulator, and judged as the code judges."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| P")]
+
+    for one in preset.claims:
+        row = next(r for r in rows if f"| {preset.name} | {one.words}" in r)
+        *_, ours, _, verdict, _ = (cell.strip() for cell in row.split("|"))
+        mean, *ends = re.findall(r"[\d.]+", ours.replace(",", ""))
+        found = Estimate(float(mean), float(ends[0]), float(ends[1]), 12)
+        whole = judged(Row(one, found, _verdict(one, found)))
+        assert verdict.split()[:-1] == whole.split()[:-1]
+        if one.interval is None and one.value is not None:
+            ratio = float(verdict.split()[-1])
+            assert ratio == pytest.approx(found.mean / one.value, rel=0.01)
+
+
+def test_quarantines_are_counted_for_each_person_with_symptoms() -> None:
+    """As the publication does; not for each positive test, of which there are fewer."""
+    series = {"quarantines": [40.0, 20.0], "onsets": [1.0, 2.0], "cases": [1.0, 0.0]}
+    outcome = Outcome({}, {name: np.array(row) for name, row in series.items()})
+    preset = studies.find("P16")
+    outcomes = {(2, 0): outcome, (2, 1): outcome}
+    study = Study(setting_of(Parameters()), preset.points, 2, outcomes)
+
+    assert preset.claims[2].measure(study).mean == 20
 
 
 def test_england_counts_percent_for_each_point_of_adoption() -> None:

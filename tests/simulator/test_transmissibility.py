@@ -1,6 +1,8 @@
 """Beta, of a reproduction number, against what a run then does."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from cosignal.simulator.contacts.attributes import DOSE_MAX, tables
 from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.disease.transmissibility import reproduction_number
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.columns import table
+from cosignal.simulator.population.network import connect
 from cosignal.simulator.population.people import People
 from cosignal.simulator.results import Results
 from cosignal.simulator.simulation import Sim
@@ -216,3 +220,32 @@ def test_a_growth_rate_replaces_r0() -> None:
     assert (
         reproduction_number(Parameters().disease, intervals) == Parameters().disease.r0
     )
+
+
+def test_people_with_other_places_or_connections_have_a_beta_of_their_own() -> None:
+    """Whoever has fewer contacts needs more of each; asked before or not."""
+    base = Sim("FR", agents=2_000, seed=3)
+    people = base.people
+    alone = people._replace(place_rate=np.zeros_like(people.place_rate))
+    ids = np.arange(2_000).astype(str)
+    pairs = {"person_a": ids[:-7].tolist(), "person_b": ids[7:].tolist()}
+    linked = connect(people, ids, table(pairs, "network"))
+
+    betas = [
+        Sim("FR", agents=2_000, seed=3, population=whom).outbreak.beta
+        for whom in (alone, people, linked)
+    ]
+
+    assert betas[0] > betas[1] > betas[2]
+    assert betas[1] == base.outbreak.beta
+
+
+def test_people_who_were_asked_of_are_not_kept_alive() -> None:
+    sim = Sim("FR", agents=500, seed=3)
+    assert sim.outbreak.beta > 0
+    stubs = weakref.ref(sim.people.stubs)
+
+    del sim
+    gc.collect()
+
+    assert stubs() is None

@@ -4,7 +4,8 @@ What this module guarantees:
 
 * A JSON or Parquet file, and a folder's `result.json`, say all that decided a run; the
   digest covers every count of every day and age, and every infection.
-* `run_again` gives the same digest, or says that it does not.
+* `run_again` gives the same digest, and `differences` names whatever a file, the rows
+  of a Parquet file, or a table of a folder says otherwise.
 * A file is written whole or not at all.
 """
 
@@ -12,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ from cosignal.simulator.version import VERSION
 
 FORMAT: Final = "cosignal-sim/result/1"
 _NAME: Final = "result.json"
+#: Tables of a folder; and what we call the rows of a Parquet file.
+_DAILY: Final = "daily.csv"
+_INFECTIONS: Final = "infections.csv"
+_COLUMNS: Final = "columns"
 _KINDS: Final = "a name that ends in .json or .parquet, or a folder"
 
 
@@ -45,6 +50,8 @@ class Saved:
             repeated from its file.
         agents: How many people there were.
         files: Path and SHA-256 of each file of own people; the people's first.
+        tables: What stands beside it, byte for byte: the files of a folder, empty where
+            there is none, or `columns` of a Parquet file.
     """
 
     parameters: Parameters
@@ -57,6 +64,7 @@ class Saved:
     own: tuple[str, ...]
     agents: int
     files: tuple[tuple[str, str], ...] = ()
+    tables: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def digest(results: Results) -> str:
@@ -92,8 +100,8 @@ def save(results: Results, path: str | Path) -> None:
     else:
         target.mkdir(parents=True, exist_ok=True)
         _write(target / _NAME, _encoded(about))
-        _write(target / "daily.csv", frames.csv(frames.daily(results)))
-        _write(target / "infections.csv", frames.csv(results.infections._asdict()))
+        for name in (_DAILY, _INFECTIONS):
+            _write(target / name, _table(results, name))
 
 
 def require_name(path: str | Path) -> Path:
@@ -148,19 +156,25 @@ def load(path: str | Path) -> Saved:
         UsageError: It cannot be read, or is no result.
     """
     target = Path(path)
-    if target.is_dir():
-        target /= _NAME
+    inside = target if target.is_dir() else target.parent
+    tables: dict[str, bytes] = {}
     try:
-        if target.suffix == ".parquet":
+        if target.is_dir():
+            tables = {name: _read(target / name) for name in (_DAILY, _INFECTIONS)}
+            data = (target / _NAME).read_bytes()
+        elif target.suffix == ".parquet":
             data = frames.read_about(target)
         else:
             data = target.read_bytes()
+        saved = _parsed(data, str(path), inside)
+        if target.suffix == ".parquet" and not target.is_dir():
+            tables = {_COLUMNS: frames.exact(frames.read_columns(target))}
     except OSError as error:
         raise UsageError(
             f"{path}: expected a result, got {error.strerror or error}",
             advice="Give the file or folder that --out of cosignal-sim run named.",
         ) from error
-    return _parsed(data, str(path), target.parent)
+    return replace(saved, tables=tables)
 
 
 def run_again(
@@ -200,15 +214,34 @@ def differences(saved: Saved, results: Results) -> list[str]:
         results: The run, for instance from `run_again`.
 
     Returns:
-        `seed`, `digest`, `summary`, `series`, `r_t`; nothing where all is the same.
+        `seed`, `digest`, `summary`, `series`, `r_t`; `columns` of a Parquet file;
+        `daily.csv`, `infections.csv` of a folder; `version` if another one made the
+        file, since the running one cannot speak for it. Nothing where all is the same.
     """
     # As text, for there a number that is not one equals itself.
     fresh = json.loads(_encoded(_about(results, Path())))
-    return [
+    found = [
         name
-        for name in ("seed", "digest", "summary", "series", "r_t")
+        for name in ("version", "seed", "digest", "summary", "series", "r_t")
         if json.dumps(getattr(saved, name)) != json.dumps(fresh[name])
     ]
+    return found + [
+        name
+        for name, content in saved.tables.items()
+        if content != _table(results, name)
+    ]
+
+
+def _table(results: Results, name: str) -> bytes:
+    """What stands beside a result under a name."""
+    if name == _INFECTIONS:
+        return frames.csv(results.infections._asdict())
+    daily = frames.daily(results)
+    return frames.csv(daily) if name == _DAILY else frames.exact(daily)
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _require_same(

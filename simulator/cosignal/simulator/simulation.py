@@ -32,7 +32,7 @@ from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.files import OwnFiles, read_files
 from cosignal.simulator.population.own import Population
-from cosignal.simulator.population.people import People
+from cosignal.simulator.population.people import People, frozen, unwritten
 from cosignal.simulator.population.synthetic import synthetic
 from cosignal.simulator.recorder import Recorder
 from cosignal.simulator.results import Results
@@ -125,9 +125,9 @@ class Sim:
     def people(self) -> People:
         """Who is there."""
         if self.own_population is not None:
-            return self.own_population
+            return frozen(self.own_population)
         if self.files is not None:
-            return self.files.population(self.parameters).people
+            return frozen(self.files.population(self.parameters).people)
         return synthetic(self.parameters)
 
     @cached_property
@@ -211,14 +211,16 @@ class Sim:
         self.factors[:] = 1
         self.today = self.outbreak.progress(day)
         self._vaccination.apply(self, day)
-        for intervention in self.interventions:
-            if built_in.is_active(intervention, day):
-                intervention.apply(self, day)
+        with unwritten():
+            for intervention in self.interventions:
+                if built_in.is_active(intervention, day):
+                    intervention.apply(self, day)
         end_day(self, day)
         self._remember_contacts(day)
         self.outbreak.spread(day, self._contacts[day], self._spread)
-        for analyser in self.analysers:
-            analyser(self, day)
+        with unwritten():
+            for analyser in self.analysers:
+                analyser(self, day)
         self.day = day + 1
         begin_day(self, self.day)
 

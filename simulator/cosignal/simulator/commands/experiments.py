@@ -148,14 +148,19 @@ def fit(
         fitted = seen_from(found.parameters, out.parent)
         out.write_text(write_scenario(fitted), "utf-8")
     distance = float(found.distances.min())
+    # A posterior's nearest run is luck; how strict it was is not.
+    reached = (
+        f"tolerance {found.tolerance:.4g}" if intervals else f"distance {distance:.4g}"
+    )
     say(
         [_fitted(name, value, intervals) for name, value in found.best.items()]
-        + [f"distance {distance:.4g}"],
+        + [reached],
         {
             "ok": True,
             "best": found.best,
             "intervals": {name: list(ends) for name, ends in intervals.items()},
             "distance": distance,
+            "tolerance": found.tolerance if intervals else None,
         },
         as_json=as_json,
     )
@@ -172,7 +177,7 @@ def study(
     folder: FolderOption = None,
     as_json: Json = False,
 ) -> None:
-    """Do a published study again, and print ours beside the published interval.
+    """Do a published study again, and print ours beside what was published.
 
     Example: cosignal-sim study P5 --agents 20000 --replicates 4
     """

@@ -1,7 +1,7 @@
 """`cosignal-sim run`, `verify` and `report`: one run and its files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -20,6 +20,8 @@ from cosignal.simulator.experiments.bars import bar
 from cosignal.simulator.experiments.statistics import number
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.version import VERSION
+
+_SAME: Final = "the same, bit for bit"
 
 
 def run(
@@ -63,7 +65,7 @@ def verify(
     network: NetworkOption = None,
     as_json: Json = False,
 ) -> None:
-    """Run a result again, and compare every count and infection, bit for bit.
+    """Run a result again, and compare every count, infection and table, bit for bit.
 
     Own people are read again from where they were, or from the files named here; other
     people than those of the run are refused.
@@ -81,12 +83,14 @@ def verify(
     run = run_again(saved, people, network)
     again, others = digest(run), differences(saved, run)
     same = not others
-    verdict = "the same, bit for bit" if same else f"not the same: {', '.join(others)}"
-    made = "" if saved.version == VERSION else f"; made by {saved.version}"
+    numbers = [name for name in others if name != "version"]
+    verdict = f"not the same: {', '.join(numbers)}" if numbers else _SAME
+    made = "" if saved.version == VERSION else _made(saved.version)
     say(
         [f"{result}: {verdict}{made}"],
         {
             "ok": same,
+            "same_numbers": not numbers,
             "differences": others,
             "digest": again,
             "expected": saved.digest,
@@ -139,3 +143,10 @@ def _run(
     if out is not None:
         save(results, out)
     return dict(results.summary()), digest(results)
+
+
+def _made(version: str) -> str:
+    return (
+        f"; but it says that {version} made it, and this is {VERSION}: "
+        "run it again with that version"
+    )

@@ -2,8 +2,8 @@
 
 What this module guarantees:
 
-* `shuffled` is a bijection for each key, and `unshuffled` its inverse; both take the
-  same few steps for any m and remember nothing.
+* `shuffled` is a bijection for each key, and `unshuffled` its inverse; both take few
+  steps for any m, more for small ones, and remember nothing.
 * `partner` pairs an even number of things so that everybody has one partner, and the
   partner's partner is oneself.
 
@@ -21,8 +21,12 @@ from cosignal.simulator.compiled import kernel
 _STEP: Final = 0x9E3779B97F4A7C15
 _LEFT: Final = 0xD1B54A32D192ED03
 _RIGHT: Final = 0xC2B2AE3D27D4EB4F
-#: Rounds for each half; fewer leave partners visibly uneven in lists of a few people.
+#: Rounds for each half in long lists.
 _ROUNDS: Final = 3
+#: In short ones there are so many more, halved with each bit: the halves have few bits
+#: then, and partners come out even only after many rounds. In a list of 6 three rounds
+#: leave some a fifth too often, and each further one takes away a third of that.
+_FURTHER: Final = 256
 
 
 @kernel
@@ -58,6 +62,7 @@ def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, 
         uint64, 0 to size - 1.
     """
     bits = bits_for(size)
+    further = uint64(_FURTHER) >> bits
     low = bits >> uint64(1)
     low_mask = (uint64(1) << low) - uint64(1)
     high_mask = (uint64(1) << (bits - low)) - uint64(1)
@@ -70,6 +75,11 @@ def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, 
             step += uint64(_STEP)
             left ^= _scramble(right, step * uint64(_LEFT)) & high_mask
             right ^= _scramble(left, step * uint64(_RIGHT)) & low_mask
+        # A loop of its own, so that the one above is unrolled for long lists.
+        for _ in range(further):
+            step += uint64(_STEP)
+            left ^= _scramble(right, step * uint64(_LEFT)) & high_mask
+            right ^= _scramble(left, step * uint64(_RIGHT)) & low_mask
         word = (left << low) | right
         if word < uint64(size):
             return word
@@ -79,6 +89,7 @@ def shuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, 
 def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Which place comes here: the inverse of `shuffled`."""
     bits = bits_for(size)
+    further = uint64(_FURTHER) >> bits
     low = bits >> uint64(1)
     low_mask = (uint64(1) << low) - uint64(1)
     high_mask = (uint64(1) << (bits - low)) - uint64(1)
@@ -86,7 +97,11 @@ def unshuffled(place, size, key):  # type: ignore[no-untyped-def] # noqa: ANN001
     while True:
         right = word & low_mask
         left = word >> low
-        step = key + uint64(_ROUNDS + 1) * uint64(_STEP)
+        step = key + (further + uint64(_ROUNDS + 1)) * uint64(_STEP)
+        for _ in range(further):
+            step -= uint64(_STEP)
+            right ^= _scramble(left, step * uint64(_RIGHT)) & low_mask
+            left ^= _scramble(right, step * uint64(_LEFT)) & high_mask
         for _ in range(_ROUNDS):
             step -= uint64(_STEP)
             right ^= _scramble(left, step * uint64(_RIGHT)) & low_mask

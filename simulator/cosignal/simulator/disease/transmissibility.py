@@ -21,9 +21,10 @@ What this module guarantees:
 """
 
 import math
+import weakref
 from collections import deque
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -63,9 +64,9 @@ _BETA_MAX: Final = 1e4
 _LEAST_SLOPE: Final = 0.05
 
 #: What was asked last, of whom, and the answer: an experiment asks again and again.
-_SOLVED: Final[deque[tuple[tuple[object, ...], npt.NDArray[np.uint8], float]]] = deque(
-    maxlen=16
-)
+#: People are known by all their arrays, which nobody writes to, and are not kept alive.
+_Whom = list[weakref.ref[npt.NDArray[Any]]]
+_SOLVED: Final[deque[tuple[tuple[object, ...], _Whom, float]]] = deque(maxlen=16)
 
 
 def reproduction_of_growth(growth_rate: float, intervals: Floats) -> float:
@@ -116,11 +117,12 @@ def solve_beta(parameters: Parameters, people: People, tables: Tables) -> float:
         parameters.seed,
         parameters.start_weekday,
     )
-    for known, ages, beta in _SOLVED:
-        if known == asked and ages is people.age:
+    for known, whom, beta in _SOLVED:
+        same = all(one() is other for one, other in zip(whom, people, strict=True))
+        if known == asked and same:
             return beta
     beta = _solved(parameters, people, tables)
-    _SOLVED.append((asked, people.age, beta))
+    _SOLVED.append((asked, [weakref.ref(array) for array in people], beta))
     return beta
 
 

@@ -2,13 +2,15 @@
 
 What this module guarantees:
 
-* The same seeds are used for every trial, so that the distance is a smooth function of
-  the parameters and the search is not led by luck.
-* A search with a seed gives the same fit on any number of workers; also when it was
-  interrupted, and went on from a folder.
+* A search has the same seeds for every trial; a posterior has new ones for each, since
+  its intervals must hold the luck of a run (see `abc_smc`).
+* A parameter that is a whole number is tried at whole numbers only.
+* A calibration with a seed gives the same fit on any number of workers; also when it
+  was interrupted, and went on from a folder.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 _DISTANCE: Final = "distance"
 
 Ranges = Mapping[str, tuple[float, float]]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +62,35 @@ class Fit:
         base: From which each trial started.
         ranges: Lowest and highest value tried, by dotted name.
         samples: Shape (m,) each. Values tried, or of the posterior, by dotted name.
-        distances: Shape (m,). How far each is from the data.
+        distances: Shape (m,). How far each is from the data: in the mean of its runs
+            for a search, its nearest run for a posterior.
         weights: Shape (m,). Of a posterior, they sum to 1; equal for a search.
         method: `optuna` or `abc-smc`.
+        tolerance: Distance up to which a run was near enough for the posterior; the
+            smaller, the more the data say. NaN for a search.
     """
 
     base: Parameters
     ranges: Ranges
-    samples: Mapping[str, npt.NDArray[np.float64]]
-    distances: npt.NDArray[np.float64]
-    weights: npt.NDArray[np.float64]
+    samples: Mapping[str, Floats]
+    distances: Floats
+    weights: Floats
     method: str
+    tolerance: float = math.nan
 
     @property
     def best(self) -> dict[str, float]:
-        """Values with the least distance."""
-        place = int(np.argmin(self.distances))
-        return {name: float(column[place]) for name, column in self.samples.items()}
+        """Of a search the values with the least distance, of a posterior the medians.
+
+        The least distance of a posterior would be the luckiest run's.
+        """
+        if self.method == "abc-smc":
+            found = {name: self.interval(name, 0.0)[0] for name in self.samples}
+        else:
+            place = int(np.argmin(self.distances))
+            found = {name: float(row[place]) for name, row in self.samples.items()}
+        whole = whole_numbers(self.base, found)
+        return {name: round(x) if name in whole else x for name, x in found.items()}
 
     @property
     def parameters(self) -> Parameters:
@@ -84,6 +99,14 @@ class Fit:
 
     def interval(self, name: str, share: float = 0.95) -> tuple[float, float]:
         """Credible interval of a parameter.
+
+        Of m samples, 1 in m + 1 of the posterior is taken to lie on either side of them
+        all, up to the end of the range: with few samples the interval is wide. For
+        samples of unequal weight m is their effective number.
+
+        Args:
+            name: Dotted.
+            share: Of the posterior that is within; 0 for the median.
 
         Raises:
             UsageError: The fit is a search and has no posterior.
@@ -94,11 +117,18 @@ class Fit:
                 advice='Use calibrate(..., method="abc-smc").',
             )
         order = np.argsort(self.samples[name])
-        reached = np.cumsum(self.weights[order])
-        ends = np.interp(
-            [(1 - share) / 2, (1 + share) / 2], reached, self.samples[name][order]
-        )
-        return float(ends[0]), float(ends[1])
+        weights, samples = self.weights[order], self.samples[name][order]
+        effective = 1 / float((weights**2).sum())
+        middles = np.cumsum(weights) - weights / 2
+        reached = (middles * effective + 0.5) / (effective + 1)
+        low, high = np.interp(
+            [(1 - share) / 2, (1 + share) / 2],
+            [0, *reached, 1],
+            [self.ranges[name][0], *samples, self.ranges[name][1]],
+        ).tolist()
+        if share and name in whole_numbers(self.base, [name]):
+            return float(math.floor(low)), float(math.ceil(high))
+        return low, high
 
     def to_frame(self) -> "DataFrame":
         """One row a sample, with its distance and weight."""
@@ -151,7 +181,7 @@ class Trials:
         setting: From which each trial starts.
         data: What was observed.
         ranges: By dotted name.
-        replicates: Seeds for each trial, the same for all.
+        replicates: Runs of each trial.
         submit: Runs a batch of trials.
         kept: Distances that were found before; None to keep none.
     """
@@ -163,15 +193,57 @@ class Trials:
     submit: Submit[float]
     kept: KeptDistances | None = None
 
+    @property
+    def whole(self) -> set[str]:
+        """Names of the parameters that are whole numbers."""
+        return whole_numbers(self.setting.parameters, self.ranges)
+
+    def ends(self) -> tuple[Floats, Floats]:
+        """Shape (p,) each. Where a flat prior begins and ends.
+
+        A whole number has the unit around it, so that the ends of its range are as
+        probable as the others.
+        """
+        whole = self.whole
+        half = np.array([0.5 if name in whole else 0.0 for name in self.ranges])
+        ends = np.array(list(self.ranges.values()), np.float64)
+        return ends[:, 0] - half, ends[:, 1] + half
+
+    def values(self, samples: Floats) -> Floats:
+        """Shape (m, p). Samples of the prior's scale as values of parameters."""
+        ends = np.array(list(self.ranges.values()), np.float64)
+        names = self.whole
+        whole = np.array([name in names for name in self.ranges])
+        rounded = np.clip(np.rint(samples), ends[:, 0], ends[:, 1])
+        return np.where(whole, rounded, samples)
+
+    def points(self, samples: Floats) -> list[dict[str, float]]:
+        """The same by dotted name, whole numbers as such."""
+        whole = self.whole
+        return [
+            {
+                name: int(value) if name in whole else value
+                for name, value in zip(self.ranges, row, strict=True)
+            }
+            for row in self.values(samples).tolist()
+        ]
+
     def distances(
-        self, points: Sequence[Mapping[str, float]]
-    ) -> npt.NDArray[np.float64]:
-        """Shape (len(points),). Mean distance over the seeds, for each point."""
-        seed = self.setting.parameters.seed
+        self, points: Sequence[Mapping[str, float]], seeds: Sequence[Sequence[int]]
+    ) -> Floats:
+        """How far the runs of each point are from the data.
+
+        Args:
+            points: Values by dotted name.
+            seeds: Of the runs of each point, `replicates` of them.
+
+        Returns:
+            Shape (len(points), replicates).
+        """
         jobs = [
-            {**point, "seed": seed + replicate}
-            for point in points
-            for replicate in range(self.replicates)
+            {**point, "seed": seed}
+            for point, own in zip(points, seeds, strict=True)
+            for seed in own
         ]
         found = np.empty(len(jobs))
         todo = []
@@ -188,8 +260,7 @@ class Trials:
                 self.kept.add(jobs[todo[place]], distance)
 
         take_all(self.submit([jobs[index] for index in todo]), take)
-        means: npt.NDArray[np.float64] = found.reshape(-1, self.replicates).mean(axis=1)
-        return means
+        return found.reshape(-1, self.replicates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +296,8 @@ def calibrate(
         params: Lowest and highest value by dotted name.
         method: "optuna" for the best values, "abc-smc" for a posterior.
         trials: How many values are tried; for a posterior, how many samples it has.
-        replicates: Seeds for each trial.
+        replicates: Runs of each trial: on the same seeds for all trials of a search, on
+            new ones for each of a posterior.
         workers: As for `sweep`.
         seed: Of the search.
         folder: To keep distances of finished runs in, and to find those of an earlier
@@ -241,8 +313,9 @@ def calibrate(
         KeyboardInterrupt: What is finished is in the folder.
     """
     setting = setting_of(base)
-    _check(setting, params, method, trials, replicates)
-    refuse_fixed(setting, params)
+    _check(params, method, trials, replicates)
+    ranges = {name: _ends(setting, name, ends) for name, ends in params.items()}
+    refuse_fixed(setting, ranges)
     seen = observed(data, setting.parameters.days)
     kept = None if folder is None else KeptDistances(folder, setting, seen)
     with (
@@ -251,19 +324,35 @@ def calibrate(
             run_trial, _Target(setting, seen), trials * replicates, workers=workers
         ) as submit,
     ):
-        runner = Trials(setting, seen, dict(params), replicates, submit, kept)
+        runner = Trials(setting, seen, ranges, replicates, submit, kept)
         found = _METHODS[method](runner, trials, seed, advance)
-    samples, distances, weights = found
-    return Fit(setting.parameters, dict(params), samples, distances, weights, method)
+    return Fit(
+        base=setting.parameters,
+        ranges=ranges,
+        samples=found.samples,
+        distances=found.distances,
+        weights=found.weights,
+        method=method,
+        tolerance=found.tolerance,
+    )
+
+
+def whole_numbers(parameters: Parameters, names: Iterable[str]) -> set[str]:
+    """Which parameters are whole numbers.
+
+    Args:
+        parameters: Any.
+        names: Dotted.
+    """
+    values = parameters.as_values()
+    return {name for name in names if isinstance(values.get(name), int)}
 
 
 #: How a fit is found, by the name of the method.
 _METHODS: Final = {"optuna": search, "abc-smc": posterior}
 
 
-def _check(
-    setting: Setting, params: Ranges, method: str, trials: int, replicates: int
-) -> None:
+def _check(params: Ranges, method: str, trials: int, replicates: int) -> None:
     if method not in _METHODS:
         raise UsageError(
             f"method: expected one of {', '.join(_METHODS)}, got {method!r}"
@@ -277,11 +366,35 @@ def _check(
             "params: expected at least one range, got none",
             advice='For example {"disease.r0": (1.5, 4.0)}.',
         )
-    for name, (low, high) in params.items():
-        if not low < high:
-            raise UsageError(
-                f"{name}: expected low < high, got {low} and {high}",
-                advice="Give the ends of the range in which it is sought.",
-            )
-        for value in (low, high):
-            setting.parameters.with_values({name: value})
+    if "seed" in params:
+        raise UsageError(
+            "params: expected parameters, got seed",
+            advice="A seed is luck: raise replicates to have less of it.",
+        )
+
+
+def _ends(
+    setting: Setting, name: str, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """The ends of a range in the type of the parameter, both allowed.
+
+    Raises:
+        UsageError: One of them is not, or they are in the wrong order.
+    """
+    low, high = ends
+    if not low < high:
+        raise UsageError(
+            f"{name}: expected low < high, got {low} and {high}",
+            advice="Give the ends of the range in which it is sought.",
+        )
+    if name in whole_numbers(setting.parameters, [name]):
+        for end in ends:
+            if end != round(end):
+                raise UsageError(
+                    f"{name}: expected a range of whole numbers, got {low} to {high}",
+                    advice=f"For example {round(low)} to {round(high)}.",
+                )
+        low, high = round(low), round(high)
+    for value in (low, high):
+        setting.parameters.with_values({name: value})
+    return low, high

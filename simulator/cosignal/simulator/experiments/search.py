@@ -1,7 +1,14 @@
-"""Search for the best parameters, by Optuna's tree of Parzen estimators."""
+"""Search for the best parameters, by Optuna's tree of Parzen estimators.
 
+What this module guarantees:
+
+* All trials run on the same seeds, so that a better distance comes from the parameters
+  and the search is not led by luck.
+"""
+
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +21,21 @@ if TYPE_CHECKING:
 #: Asked for at once. Fixed, so that the number of workers does not change the search.
 _BATCH: Final = 4
 
-Found = tuple[
-    dict[str, npt.NDArray[np.float64]],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-]
+
+class Found(NamedTuple):
+    """What a method found.
+
+    Attributes:
+        samples: Shape (m,) each, by dotted name.
+        distances: Shape (m,).
+        weights: Shape (m,). They sum to 1.
+        tolerance: Up to which distance a run was taken as near; NaN for a search.
+    """
+
+    samples: dict[str, npt.NDArray[np.float64]]
+    distances: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    tolerance: float = math.nan
 
 
 def search(
@@ -47,24 +64,35 @@ def search(
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    first = runner.setting.parameters.seed
+    seeds = [first + replicate for replicate in range(runner.replicates)]
     points: list[dict[str, float]] = []
     found: list[float] = []
     while len(points) < trials:
         batch = [study.ask() for _ in range(min(_BATCH, trials - len(points)))]
-        asked = [
-            {
-                name: trial.suggest_float(name, low, high)
-                for name, (low, high) in runner.ranges.items()
-            }
-            for trial in batch
-        ]
-        distances = runner.distances(asked)
+        asked = [_suggested(runner, trial) for trial in batch]
+        distances = runner.distances(asked, [seeds] * len(asked)).mean(axis=1)
         for trial, distance in zip(batch, distances.tolist(), strict=True):
             study.tell(trial, distance)
             advance()
         points += asked
         found += distances.tolist()
     samples = {
-        name: np.array([point[name] for point in points]) for name in runner.ranges
+        name: np.array([point[name] for point in points], np.float64)
+        for name in runner.ranges
     }
-    return samples, np.array(found), np.full(trials, 1 / trials)
+    return Found(samples, np.array(found), np.full(trials, 1 / trials))
+
+
+def _suggested(
+    runner: "Trials",
+    trial: Any,  # noqa: ANN401 - Optuna is an extra
+) -> dict[str, float]:
+    """Values to try next, whole ones where the parameter is a whole number."""
+    whole = runner.whole
+    return {
+        name: trial.suggest_int(name, int(low), int(high))
+        if name in whole
+        else trial.suggest_float(name, low, high)
+        for name, (low, high) in runner.ranges.items()
+    }

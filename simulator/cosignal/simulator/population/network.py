@@ -22,7 +22,7 @@ from cosignal.simulator.population.columns import (
     first_where,
     one_of,
 )
-from cosignal.simulator.population.people import COMMUNITY, People
+from cosignal.simulator.population.people import COMMUNITY, People, frozen
 
 Ids = npt.NDArray[np.int64]
 
@@ -52,12 +52,13 @@ def connect(people: People, persons: Names, *networks: Table) -> People:
     ends = np.concatenate([one, other])
     order = np.lexsort((np.concatenate([other, one]), ends))
     counts = np.bincount(ends, minlength=len(persons))
-    return people._replace(
+    connected = people._replace(
         network_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         network_others=np.concatenate([other, one])[order].astype(np.int32),
         network_layer=np.tile(layer, 2)[order].astype(np.uint8),
         network_rate=np.tile(rate, 2)[order].astype(np.float32),
     )
+    return frozen(connected)
 
 
 def _links(network: Table, persons: Names) -> tuple[Ids, Ids, Ids, Floats]:

@@ -5,13 +5,17 @@ What this module guarantees:
 * People stand by region, then by household: a household, and a region, is a range of
   their numbers.
 * All of it is handed to kernels at once, as one named tuple of arrays, and never
-  changes during a run.
+  changes during a run: runs share people, so the arrays cannot be written to.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from cosignal.protocol.errors import UsageError
 
 #: Decades of age of the contact matrices; the last one begins at 70.
 MIXING_BANDS: Final = 8
@@ -73,6 +77,39 @@ class People(NamedTuple):
     network_others: npt.NDArray[np.int32]
     network_layer: npt.NDArray[np.uint8]
     network_rate: npt.NDArray[np.float32]
+
+
+def frozen(people: People) -> People:
+    """Let nobody write into the arrays of people from here on.
+
+    Args:
+        people: The arrays themselves are marked, not copies of them.
+
+    Returns:
+        The same.
+    """
+    for array in people:
+        array.flags.writeable = False
+    return people
+
+
+@contextmanager
+def unwritten() -> Iterator[None]:
+    """Say what to do instead, where somebody's own code writes into people.
+
+    Raises:
+        UsageError: In place of numpy's error.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise UsageError(
+            "people: expected arrays that nobody writes to, got a write during a run",
+            advice="Runs share them. Change sim.factors for contacts of a day, or make "
+            "other people before the run: Sim(population=people._replace(...)).",
+        ) from error
 
 
 def mixing_bands(age: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from cosignal.simulator.population.people import (
     HOUSEHOLD,
     MIXING_BANDS,
     People,
+    frozen,
     mixing_bands,
 )
 from cosignal.simulator.population.places import Places, form_places
@@ -130,7 +131,7 @@ def assemble(
     sizes = homes.sizes
     start = np.concatenate([[0], np.cumsum(sizes)])
     regions = int(homes.region_of[-1]) + 1
-    return People(
+    people = People(
         age=homes.age,
         household=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         household_start=start.astype(np.int32),
@@ -143,6 +144,7 @@ def assemble(
         network_layer=np.zeros(0, np.uint8),
         network_rate=np.zeros(0, np.float32),
     )
+    return frozen(people)
 
 
 def _homes(parameters: Parameters, nation: Country, rng: np.random.Generator) -> Homes:

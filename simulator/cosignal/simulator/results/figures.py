@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosignal.simulator.results import attribution
+from cosignal.simulator.results.beginning import cohort_window, growth_window
 from cosignal.simulator.results.reproduction import growth_rate
 from cosignal.simulator.results.trees import first_reproduction
 
@@ -49,19 +50,14 @@ def _burden(results: "Results") -> dict[str, float]:
 
 
 def _spread(results: "Results") -> dict[str, float]:
-    disease = results.parameters.disease
-    first = round(disease.generation_mean)
-    # Most of what somebody causes is caused within two standard deviations.
-    reach = round(disease.generation_mean + 2 * disease.generation_sd)
-    infections = results.series("infections")
+    infections, rows = results.series("infections"), results.infections
+    ask = results.parameters, results.agents
     times = results.generation_times()
     shares = attribution.by_layer(results.infections)
     phases = attribution.by_phase(results.infections)
     return {
-        "r": first_reproduction(
-            results.tree(), results.infections.day, results.agents, results.days - reach
-        ),
-        "growth_rate": growth_rate(infections, results.agents, first),
+        "r": first_reproduction(results.tree(), rows.day, cohort_window(*ask)),
+        "growth_rate": growth_rate(infections, growth_window(*ask)),
         "generation_time": float(times.mean()) if len(times) else float("nan"),
         **{f"share_{name}": share for name, share in (shares | phases).items()},
     }

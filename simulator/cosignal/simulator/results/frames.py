@@ -104,6 +104,29 @@ def read_about(path: Path) -> bytes:
     return about
 
 
+def read_columns(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read the daily counts of a Parquet file, by name.
+
+    Raises:
+        UsageError: Its columns cannot be read.
+    """
+    pa, parquet = _arrow()
+    try:
+        table = parquet.read_table(path)
+    except pa.ArrowException as error:
+        raise UsageError(f"{path}: expected columns, got {error}") from error
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def exact(columns: Columns) -> bytes:
+    """Write columns down to the last bit: their names, kinds and values, in order."""
+    parts = []
+    for name, column in columns.items():
+        parts += [f"{name} {column.dtype.str} {len(column)}\n".encode()]
+        parts += [np.ascontiguousarray(column).tobytes()]
+    return b"".join(parts)
+
+
 def _arrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra

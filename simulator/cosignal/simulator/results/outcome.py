@@ -78,12 +78,13 @@ class Results:
     def summary(self) -> dict[str, float]:
         """Figures people ask for, by name; NaN where there is nothing to say.
 
-        `r` is the mean number infected by early cases, up to 3 % of all people, and so
-        about 3 % less than `disease.r0` without interventions; `attack_rate` counts
-        people, `infections` counts infections, of which somebody may have several;
-        `imports` are those from outside, the first ones included, and `imports_failed`
-        seeds and arrivals that infected nobody; `ppv` is the share of alerts to people
-        infected on the day of exposure or since; see `interventions.app.alerts`.
+        `r` is the mean number infected by early cases and `growth_rate` the growth a
+        day of early infections, both of days that measures and luck do not change (see
+        `beginning`); `attack_rate` counts people, `infections` counts infections, of
+        which somebody may have several; `imports` are those from outside, the first
+        ones included, and `imports_failed` seeds and arrivals that infected nobody;
+        `ppv` is the share of alerts to people infected on the day of exposure or since;
+        see `interventions.app.alerts`.
         """
         return figures(self)
 

@@ -51,24 +51,22 @@ def instantaneous(
     return found
 
 
-def growth_rate(infections: Floats, people: int, settled: int) -> float:
+def growth_rate(infections: Floats, window: range) -> float:
     """Exponential growth of infections by day, at the start.
 
-    Poisson regression on the days after the first ones, until 5 % of all people have
-    been infected.
+    Poisson regression on days that are fixed before the run (see
+    `beginning.growth_window`), so that a rise and the fall after it are not one growth.
 
     Args:
         infections: Shape (days,).
-        people: How many there are.
-        settled: First day that counts.
+        window: Days that count, in succession.
 
     Returns:
-        1/day; NaN with fewer than five days, or hardly any infections.
+        1/day; NaN without days, or with hardly any infections on them.
     """
-    enough, few = 5, 50
-    end = int(np.searchsorted(np.cumsum(infections), 0.05 * people))
-    counts = infections[settled:end]
-    if len(counts) < enough or counts.sum() < few:
+    few = 50
+    counts = infections[window.start : window.stop]
+    if counts.sum() < few:
         return float("nan")
     days = np.arange(len(counts)) - (len(counts) - 1) / 2
     level, rate = float(np.log(counts.mean())), 0.0

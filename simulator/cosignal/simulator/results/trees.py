@@ -6,7 +6,7 @@ What this module guarantees:
   infector that was going on, also where people are infected more than once.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,39 +68,23 @@ def _parents(infections: InfectionTable) -> Rows:
 
 
 def first_reproduction(
-    found: Tree, days: npt.NDArray[np.int16], people: int, settled: int
+    found: Tree, days: npt.NDArray[np.int16], window: range
 ) -> float:
-    """Mean number of people infected by early cases, beyond the first ones.
+    """Mean number of people infected by early cases, but for those from outside.
 
-    Whole generations count, as long as all infections up to that of their children are
-    few, since late cases find fewer people to infect, and as long as nearly all of
-    their cases have had the time to infect. Those from outside are no typical
-    cases, and whom they infect hardly are: the second generation is the first to count,
-    unless the first one is the only early one.
+    Early are all who were infected by others on the days of a window that is fixed
+    before the run (`beginning.cohort_window`), whatever their generation; all whom they
+    infect count, whenever. So it is the same question at all points of a study; whole
+    generations that are chosen by how far a run has come are others where more is done.
+    Those from outside are no typical cases.
 
     Args:
         found: The tree.
         days: Shape (m,). Of the infections.
-        people: How many there are.
-        settled: Day from which on infections are too recent.
+        window: Days on which cases are early, in succession.
 
     Returns:
-        NaN where nobody was infected by others.
+        NaN where nobody was infected by others on these days.
     """
-    sizes = np.bincount(found.generation)
-    last = len(sizes) - 1
-    if last < 1:
-        return float("nan")
-    children = np.append(sizes[1:], 0)
-    reached = np.append(np.cumsum(sizes)[1:], sizes.sum())
-    late = np.bincount(found.generation[days >= settled], minlength=len(sizes))
-    early = (reached <= _EARLY * people) & (late <= _LATE * sizes)
-    first = min(2, last) if early[min(2, last)] else 1
-    early[:first], early[first] = False, True
-    return float(children[early].sum() / sizes[early].sum())
-
-
-#: Share of people infected up to which a generation is early.
-_EARLY: Final = 0.03
-#: Share of a generation that may be too recent.
-_LATE: Final = 0.05
+    early = (found.parent >= 0) & (days >= window.start) & (days < window.stop)
+    return float(found.children[early].mean()) if early.any() else float("nan")
