@@ -522,7 +522,8 @@ def test_an_alert_is_true_if_its_owner_was_infected_at_the_exposure_or_since() -
     at, since, before, ill_then, well_then = sorted(first)[:5]
     state = sim.state
     state.infected_day[[at, since]] = [first[at], 8]
-    state.infected_day[[before, ill_then, well_then]] = 0
+    state.infected_day[[ill_then, well_then]] = 0
+    state.infected_day[before] = first[before] - 1
     state.status[before] = INFECTED
     state.end_day[[ill_then, well_then]] = [first[ill_then] + 1, first[well_then]]
 

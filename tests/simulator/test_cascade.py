@@ -84,3 +84,41 @@ def test_defaults_are_what_parameters_ask_for() -> None:
     assert isinstance(full[-2], ManualTracing)
     assert isinstance(full[-1], App)
     assert len(full) == len(plain) + 3
+
+
+def test_people_and_episodes_are_those_that_a_look_at_everybody_counts() -> None:
+    alerts: dict[int, list[int]] = {}
+    counts = dict.fromkeys(("alerts", "alerted", "alerted_positive"), 0)
+    episodes_with_result: set[tuple[int, int]] = set()
+    begun: dict[int, int] = {}
+
+    def look(sim: Sim, day: int) -> None:
+        for person in sim.today["positive"].tolist():
+            if any(day - 14 <= past < day for past in alerts.get(person, ())):
+                counts["alerted_positive"] += 1
+                episodes_with_result.add((person, begun[person]))
+        for person in np.flatnonzero(sim.state.alert_day == day).tolist():
+            earlier = alerts.setdefault(person, [])
+            counts["alerts"] += 1
+            if not any(day - 14 <= past for past in earlier):
+                counts["alerted"] += 1
+                begun[person] = day
+            earlier.append(day)
+        results = sim.state.positive_day[sim.state.alert_day == day]
+        assert ((results == -1) | (results <= day - 30)).all()
+
+    sim = Sim(
+        "FR",
+        agents=4000,
+        days=90,
+        app__adoption=0.6,
+        disease__seeds=100,
+        r0=3.0,
+        analysers=[look],
+    )
+    sim.run()
+
+    found = {name: sim.record.series(name).sum() for name in counts}
+    assert counts == found
+    assert counts["alerts"] > counts["alerted"] > counts["alerted_positive"] > 50
+    assert len(episodes_with_result) == counts["alerted_positive"]

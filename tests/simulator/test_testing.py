@@ -130,6 +130,23 @@ def test_nobody_is_tested_while_their_result_is_out() -> None:
     assert who_was_tested(sim, 1) == told.tolist()
 
 
+def test_nobody_is_tested_on_the_day_of_their_positive_result() -> None:
+    sim = quiet(3)
+    people = everybody(sim)
+    infect(sim, people, 2)
+    always = replace(AT_ONCE, sensitivity=(1.0,) * 30, result_delay=1.5)
+    testing = interventions.Testing(always)
+    sim.today["onset"] = people
+    results = np.zeros(len(people), int)
+    for day in range(3, 9):
+        sim.queue("test.order").put(day, people)
+        testing.apply(sim, day)
+        results[sim.today["positive"]] += 1
+        next_day(sim)
+
+    assert {1} == set(results.tolist())
+
+
 def test_results_take_their_time() -> None:
     """False alarm: below 1e-6; five standard errors of the mean of 5000 waits."""
     sim = quiet(0, agents=5000)

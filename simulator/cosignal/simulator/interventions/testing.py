@@ -81,6 +81,7 @@ class Testing:
 
     def _test(self, sim: "Sim", day: int) -> None:
         state, parameters = sim.state, self.parameters
+        _know(sim, day)
         tests = whole_number(parameters.capacity, len(state.status), day)
         ids = serve(sim, tests, day, parameters)
         state.test_day[ids] = day
@@ -197,6 +198,14 @@ def _result_days(
         ids,
         parameters.result_delay,
     )
+
+
+def _know(sim: "Sim", day: int) -> None:
+    """Let those whose positive result comes today not be tested once more before it."""
+    queue = sim.queue("test.positive")
+    positive = queue.take(day)
+    sim.state.positive_day[positive] = day
+    queue.put(day, positive)
 
 
 def _tell(sim: "Sim", day: int, parameters: TestingParameters) -> None:
