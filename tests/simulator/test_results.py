@@ -141,6 +141,16 @@ def test_the_growth_rate_of_exponential_growth_is_found() -> None:
     assert growth_rate(infections, range(5, 60)) == pytest.approx(0.12, abs=1e-6)
     assert math.isnan(growth_rate(np.zeros(60), range(5, 60)))
     assert math.isnan(growth_rate(infections, range(0)))
+    assert math.isnan(growth_rate(infections, range(5, 18)))
+
+
+def test_quiet_weekends_do_not_tilt_the_growth_rate() -> None:
+    weekend = np.where(np.arange(60) % 7 >= 5, 0.4, 1.0)
+    infections = 20 * np.exp(0.12 * np.arange(60)) * weekend
+
+    for first in range(7):
+        found = growth_rate(infections, range(first, first + 14))
+        assert found == pytest.approx(0.12, abs=1e-6)
 
 
 def test_early_cases_are_those_infected_by_others_within_the_window() -> None:

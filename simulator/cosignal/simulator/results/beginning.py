@@ -15,20 +15,21 @@ from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.parameters.tree import Parameters
 
 #: Share of people who would be infected by the end of a window if nothing was done.
-_FEW: Final = 0.03
-_SOME: Final = 0.05
-#: Days without which there is no slope.
-_SLOPE: Final = 5
+_FEW: Final = 0.05
+_SOME: Final = 0.1
+_MANY: Final = 0.2
+_WEEK: Final = 7
 
 
 def cohort_window(parameters: Parameters, people: int) -> range:
     """Days whose infections are early, and have the time to infect.
 
-    From one generation time on, since whom first cases infect is known by then; until
-    3 % would be infected by their children if nothing was done, and for one generation
-    at least. Where first infections are more than 0.5 % of people, those infected in
-    this one find fewer people to infect, and at a point where more is done not as few:
-    differences between points are too small then.
+    From one generation time on, since whom first cases infect is known by then; whole
+    weeks, since people meet less at weekends, until 5 % would be infected by their
+    children if nothing was done. Where that leaves no week, one generation: with first
+    infections of more than 0.5 % of people those infected in it find fewer people to
+    infect, and at a point where more is done not as few, so that differences between
+    points are too small.
 
     Args:
         parameters: Of the run.
@@ -42,32 +43,39 @@ def cohort_window(parameters: Parameters, people: int) -> range:
     # Most of what somebody causes is caused within two standard deviations.
     reach = round(disease.generation_mean + 2 * disease.generation_sd)
     last = unmitigated_day(parameters, _FEW * people) - generation
-    last = max(last, 2 * generation)
-    return range(generation, min(last, parameters.days - reach))
+    last = min(last, parameters.days - reach)
+    weeks = (last - generation) // _WEEK
+    if weeks < 1:
+        return range(generation, min(2 * generation, parameters.days - reach))
+    return range(generation, generation + weeks * _WEEK)
 
 
 def growth_window(parameters: Parameters, people: int) -> range:
     """Days of which the growth is early.
 
-    From one generation time on, until 5 % would be infected if nothing was done, and
-    for one generation and five days at least.
+    From one generation time on, whole weeks until 10 % would be infected if nothing was
+    done, two at least: within one the weekend cannot be told from growth.
 
     Args:
         parameters: Of the run.
         people: How many there are.
 
     Returns:
-        Empty where a closure begins or ends within these days, since there is no one
-        rate then, and where the run is too short. When a closure begins that waits for
-        positive tests, nobody knows beforehand: it is averaged in.
+        Empty where 20 % would be infected within two weeks, or the run is shorter; and
+        where a closure begins or ends within these days, since there is no one rate
+        then. When a closure begins that waits for positive tests, nobody knows
+        beforehand: it is averaged in.
     """
-    generation = max(round(parameters.disease.generation_mean), 1)
-    last = unmitigated_day(parameters, _SOME * people)
-    last = min(max(last, generation + max(generation, _SLOPE)), parameters.days)
-    changes = [day for item in parameters.closures for day in (item.start, item.stop)]
-    if any(generation < day < last for day in changes) or last < generation + _SLOPE:
+    first = max(round(parameters.disease.generation_mean), 1)
+    last = first + 2 * _WEEK
+    if unmitigated_day(parameters, _MANY * people) < last:
         return range(0)
-    return range(generation, last)
+    weeks = (unmitigated_day(parameters, _SOME * people) - first) // _WEEK
+    last = max(last, first + weeks * _WEEK)
+    changes = [day for item in parameters.closures for day in (item.start, item.stop)]
+    if any(first < day < last for day in changes):
+        return range(0)
+    return range(first, last)
 
 
 def unmitigated_day(parameters: Parameters, infections: float) -> int:

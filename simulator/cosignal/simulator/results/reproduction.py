@@ -54,19 +54,22 @@ def instantaneous(
 def growth_rate(infections: Floats, window: range) -> float:
     """Exponential growth of infections by day, at the start.
 
-    Poisson regression on days that are fixed before the run (see
-    `beginning.growth_window`), so that a rise and the fall after it are not one growth.
+    Poisson regression on the weeks of days that are fixed before the run (see
+    `beginning.growth_window`), so that a rise and the fall after it are not one growth,
+    and quiet weekends do not tilt it.
 
     Args:
         infections: Shape (days,).
-        window: Days that count, in succession.
+        window: Days that count, in succession; a last part of a week does not.
 
     Returns:
-        1/day; NaN without days, or with hardly any infections on them.
+        1/day; NaN with less than two weeks, or with hardly any infections.
     """
-    few = 50
-    counts = infections[window.start : window.stop]
-    if counts.sum() < few:
+    week, few = 7, 50
+    weeks = len(window) // week
+    counts = infections[window.start : window.start + weeks * week]
+    counts = counts.reshape(-1, week).sum(axis=1)
+    if weeks < 2 or counts.sum() < few:  # noqa: PLR2004 - for a slope
         return float("nan")
     days = np.arange(len(counts)) - (len(counts) - 1) / 2
     level, rate = float(np.log(counts.mean())), 0.0
@@ -81,7 +84,7 @@ def growth_rate(infections: Floats, window: range) -> float:
         )
         step = np.linalg.solve(curve, np.array([rest.sum(), days @ rest]))
         level, rate = level + step[0], rate + step[1]
-    return float(rate)
+    return float(rate) / week
 
 
 def _moving_sum(values: Floats, window: int) -> Floats:
