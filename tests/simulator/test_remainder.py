@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosignal.simulator.population.own import Population
 from cosignal.simulator.population.people import HOUSEHOLD, SCHOOL, WORK
 from cosignal.simulator.population.remainder import (
     Groups,
@@ -94,3 +95,13 @@ def test_layers_that_somebody_gives_are_not_wanted_again() -> None:
     assert wanted(nation, {HOUSEHOLD, SCHOOL, WORK}) == pytest.approx(
         parts["community"]
     )
+
+
+def test_the_community_keeps_its_own_contacts_where_places_make_many() -> None:
+    # Grown-ups alone: their teams meet more of them than all settings say.
+    columns = {"person": range(3000), "age": [40] * 3000, "household": range(3000)}
+
+    people = Population.from_frame(columns).people
+
+    own = country("FR").contacts["community"][4, 4]
+    assert len(people.stubs) / 3000 >= own

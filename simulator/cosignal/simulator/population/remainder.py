@@ -3,7 +3,8 @@
 What this module guarantees:
 
 * Mean contacts a day by band of age, all layers together, are those of the matrices,
-  all settings together, wherever households and places do not make more already.
+  all settings together, wherever households and places do not make more already; but
+  for contacts elsewhere than at home, school and work, which nothing else makes.
 * What is left is reciprocal: contacts of a with b are as many as those of b with a.
 
 Matrices count at home guests and hosts beside the household, and at school and work
@@ -123,7 +124,7 @@ def wanted(country: Country, given: set[int]) -> Floats:
     return total
 
 
-def remainder(total: Floats, made: Floats) -> Floats:
+def remainder(total: Floats, made: Floats, least: Floats | float = 0.0) -> Floats:
     """What is left of contacts, by whom and with whom.
 
     Where some bands have more already than wanted, others have less, so that each band
@@ -132,12 +133,14 @@ def remainder(total: Floats, made: Floats) -> Floats:
     Args:
         total: Shape (8, 8), symmetric. Contacts a day that are wanted.
         made: Shape (8, 8), symmetric. Those that there are.
+        least: Shape (8, 8), symmetric. Those that are left in any case.
 
     Returns:
         Shape (8, 8), symmetric, 0 or more.
     """
-    left = np.maximum(total - made, 0)
-    rows = np.maximum((total - made).sum(axis=1), 0)
+    least = np.broadcast_to(least, total.shape)
+    left = np.maximum(total - made, least)
+    rows = np.maximum((total - made).sum(axis=1), least.sum(axis=1))
     scale = np.ones(len(rows))
     for _ in range(_ROUNDS):
         reached = scale * (left @ scale)

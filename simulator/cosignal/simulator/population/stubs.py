@@ -60,9 +60,10 @@ def reciprocal(
         people: Shape (8,). How many there are of each band.
 
     Returns:
-        Shape (8, 8), symmetric. Contacts of all of the row with the column.
+        Shape (8, 8), symmetric. Contacts of all of the row with the column; with bands
+        of which nobody is here there are none.
     """
-    total = matrix * people[:, None]
+    total = matrix * people[:, None] * (people > 0)
     both: npt.NDArray[np.float64] = (total + total.T) / 2
     return both
 

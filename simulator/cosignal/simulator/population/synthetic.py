@@ -107,7 +107,8 @@ def community(
     made = contacts_within(at_places(places, given), bands)
     if HOUSEHOLD not in given:
         made += contacts_within(households(homes.sizes), bands)
-    left = remainder(total, made)
+    elsewhere = reciprocal(nation.contacts["community"], people)
+    left = remainder(total, made, elsewhere)
     matrix = np.divide(
         left, people[:, None], out=np.zeros_like(left), where=people[:, None] > 0
     )
