@@ -172,7 +172,7 @@ def study(
     folder: FolderOption = None,
     as_json: Json = False,
 ) -> None:
-    """Do a published study again, and print ours beside the published interval.
+    """Do a published study again, and print ours beside what was published.
 
     Example: cosignal-sim study P5 --agents 20000 --replicates 4
     """

@@ -2,7 +2,10 @@
 
 What this module guarantees:
 
-* Ours stands beside the published interval, whatever comes out.
+* Ours stands beside what was published, whatever comes out.
+* What a scenario was matched to stands beside the claims, and is not judged.
+* A verdict of inside or outside is only given where an interval of the same figure was
+  published: neither quartiles of single values nor an interval of our own make one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,17 +15,22 @@ from typing import Any, Final
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.pool import Workers
-from cosignal.simulator.experiments.statistics import Estimate
+from cosignal.simulator.experiments.statistics import Estimate, estimate, number
 from cosignal.simulator.experiments.study import Point, Study, ratio
 from cosignal.simulator.experiments.sweeps import sweep
 from cosignal.simulator.parameters.tree import Parameters
+
+#: All days of a run.
+WHOLE_RUN: Final = slice(None)
 
 Measure = Callable[[Study], Estimate]
 
 INSIDE: Final = "inside"
 OVERLAP: Final = "overlaps"
 OUTSIDE: Final = "outside"
+NO_INTERVAL: Final = "no interval"
 OPEN: Final = "no number"
+MATCHED: Final = "matched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +41,20 @@ class Claim:
         words: What it is.
         unit: Of both numbers.
         measure: Ours, out of the finished runs.
-        low: Lower end of the published interval; None where no number was published.
-        high: Upper end.
         published: As it stands in the paper.
+        value: The published number; None where a range was published, or none.
+        interval: Ends of the published interval or range of this number; None if there
+            is none.
+        matched: Whether this is no claim, but what the scenario was matched to.
     """
 
     words: str
     unit: str
     measure: Measure
-    low: float | None
-    high: float | None
     published: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    matched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +65,19 @@ class Row:
         claim: What was published.
         ours: Mean over seeds with its 95 % interval.
         verdict: `inside` if our mean is within the published interval, `overlaps` if
-            only our interval reaches into it, `outside`, or `no number`.
+            only our interval reaches into it, `outside`; `no interval` if a number was
+            published without one, or `no number`; `matched` if it is no claim.
+        ratio: Of our mean to the published number; None if there is none, or it is 0.
     """
 
     claim: Claim
     ours: Estimate
     verdict: str
+
+    @property
+    def ratio(self) -> float | None:  # noqa: D102 - among the attributes
+        value = self.claim.value
+        return self.ours.mean / value if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +162,17 @@ def total_ratio(above: str, below: str, point: "int | Point") -> Measure:
     return measure
 
 
-def figure(name: str, point: "int | Point") -> Measure:
-    """Measure a figure of a run's summary."""
-    return lambda study: study.estimate(name, point)
+def share(
+    name: str, point: "int | Point", of: float, days: slice = WHOLE_RUN
+) -> Measure:
+    """Measure the sum of a daily series, in percent of a share of all people."""
+
+    def measure(study: Study) -> Estimate:
+        people = of * study.setting.parameters.population.agents
+        sums = study.series(name, point)[:, days].sum(axis=1)
+        return scaled(estimate(sums), 100 / people)
+
+    return measure
 
 
 def reduction(
@@ -174,7 +200,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
             f"{row.claim.words}{f', {row.claim.unit}' if row.claim.unit else ''}",
             str(row.ours),
             row.claim.published,
-            row.verdict,
+            judged(row),
         )
         for row in rows
     ]
@@ -185,8 +211,16 @@ def lines(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def judged(row: Row) -> str:
+    """The verdict; with the ratio of ours to theirs where there is no interval."""
+    if row.verdict not in {NO_INTERVAL, MATCHED} or row.ratio is None:
+        return row.verdict
+    return f"{row.verdict}, ratio {number(row.ratio)}"
+
+
 def as_values(row: Row) -> dict[str, Any]:
     """A row for programs."""
+    low, high = row.claim.interval or (None, None)
     return {
         "what": row.claim.words,
         "unit": row.claim.unit,
@@ -195,18 +229,23 @@ def as_values(row: Row) -> dict[str, Any]:
         "ours_high": row.ours.high,
         "runs": row.ours.runs,
         "published": row.claim.published,
-        "published_low": row.claim.low,
-        "published_high": row.claim.high,
+        "published_value": row.claim.value,
+        "published_low": low,
+        "published_high": high,
+        "ratio": row.ratio,
         "verdict": row.verdict,
     }
 
 
 def _verdict(claim: Claim, ours: Estimate) -> str:
-    if claim.low is None or claim.high is None:
-        return OPEN
-    if claim.low <= ours.mean <= claim.high:
+    if claim.matched:
+        return MATCHED
+    if claim.interval is None:
+        return OPEN if claim.value is None else NO_INTERVAL
+    low, high = claim.interval
+    if low <= ours.mean <= high:
         return INSIDE
-    reaches = ours.low <= claim.high and claim.low <= ours.high
+    reaches = ours.low <= high and low <= ours.high
     return OVERLAP if reaches else OUTSIDE
 
 
