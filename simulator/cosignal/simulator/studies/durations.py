@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Ids = npt.NDArray[np.int64]
 
-#: Seeds, each a run of its own.
-_RUNS: Final = 3
 #: Cases of a run, at most: enough for a share to two digits.
 _CASES: Final = 1_000
 #: The window: from two days before symptoms (Leng 2022, of the NHS COVID-19 app) to
@@ -49,7 +47,7 @@ class Exposures(NamedTuple):
     infects: npt.NDArray[np.bool_]
 
 
-def measured(parameters: Parameters, name: str) -> Estimate:
+def measured(parameters: Parameters, name: str, runs: int) -> Estimate:
     """Measure the contacts of a scenario's first cases.
 
     Args:
@@ -57,13 +55,14 @@ def measured(parameters: Parameters, name: str) -> Estimate:
             long its runs are at most.
         name: `household_contacts` or `household_infections`, in percent;
             `contact_hours` or `infecting_hours`, medians.
+        runs: How many, of one seed each.
     """
-    return estimate([run[name] for run in _runs(parameters)])
+    return estimate([run[name] for run in _runs(parameters, runs)])
 
 
 @lru_cache(maxsize=2)
-def _runs(parameters: Parameters) -> tuple[dict[str, float], ...]:
-    seeds = range(parameters.seed, parameters.seed + _RUNS)
+def _runs(parameters: Parameters, runs: int) -> tuple[dict[str, float], ...]:
+    seeds = range(parameters.seed, parameters.seed + runs)
     return tuple(_run(parameters.with_values({"seed": seed})) for seed in seeds)
 
 

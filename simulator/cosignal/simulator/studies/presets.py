@@ -3,6 +3,7 @@
 What this module guarantees:
 
 * Ours stands beside what was published, whatever comes out.
+* What a scenario was matched to stands beside the claims, and is not judged.
 * A verdict of inside or outside is only given where an interval of the same figure was
   published: neither quartiles of single values nor an interval of our own make one.
 """
@@ -14,10 +15,13 @@ from typing import Any, Final
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.pool import Workers
-from cosignal.simulator.experiments.statistics import Estimate, number
+from cosignal.simulator.experiments.statistics import Estimate, estimate, number
 from cosignal.simulator.experiments.study import Point, Study, ratio
 from cosignal.simulator.experiments.sweeps import sweep
 from cosignal.simulator.parameters.tree import Parameters
+
+#: All days of a run.
+WHOLE_RUN: Final = slice(None)
 
 Measure = Callable[[Study], Estimate]
 
@@ -26,6 +30,7 @@ OVERLAP: Final = "overlaps"
 OUTSIDE: Final = "outside"
 NO_INTERVAL: Final = "no interval"
 OPEN: Final = "no number"
+MATCHED: Final = "matched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Claim:
         value: The published number; None where a range was published, or none.
         interval: Ends of the published interval or range of this number; None if there
             is none.
+        matched: Whether this is no claim, but what the scenario was matched to.
     """
 
     words: str
@@ -48,6 +54,7 @@ class Claim:
     published: str
     value: float | None = None
     interval: tuple[float, float] | None = None
+    matched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Row:
         ours: Mean over seeds with its 95 % interval.
         verdict: `inside` if our mean is within the published interval, `overlaps` if
             only our interval reaches into it, `outside`; `no interval` if a number was
-            published without one, or `no number`.
+            published without one, or `no number`; `matched` if it is no claim.
         ratio: Of our mean to the published number; None if there is none, or it is 0.
     """
 
@@ -155,9 +162,17 @@ def total_ratio(above: str, below: str, point: "int | Point") -> Measure:
     return measure
 
 
-def figure(name: str, point: "int | Point") -> Measure:
-    """Measure a figure of a run's summary."""
-    return lambda study: study.estimate(name, point)
+def share(
+    name: str, point: "int | Point", of: float, days: slice = WHOLE_RUN
+) -> Measure:
+    """Measure the sum of a daily series, in percent of a share of all people."""
+
+    def measure(study: Study) -> Estimate:
+        people = of * study.setting.parameters.population.agents
+        sums = study.series(name, point)[:, days].sum(axis=1)
+        return scaled(estimate(sums), 100 / people)
+
+    return measure
 
 
 def reduction(
@@ -198,7 +213,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
 
 def judged(row: Row) -> str:
     """The verdict; with the ratio of ours to theirs where there is no interval."""
-    if row.verdict != NO_INTERVAL or row.ratio is None:
+    if row.verdict not in {NO_INTERVAL, MATCHED} or row.ratio is None:
         return row.verdict
     return f"{row.verdict}, ratio {number(row.ratio)}"
 
@@ -223,6 +238,8 @@ def as_values(row: Row) -> dict[str, Any]:
 
 
 def _verdict(claim: Claim, ours: Estimate) -> str:
+    if claim.matched:
+        return MATCHED
     if claim.interval is None:
         return OPEN if claim.value is None else NO_INTERVAL
     low, high = claim.interval
