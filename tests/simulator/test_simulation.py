@@ -148,11 +148,8 @@ def test_contacts_are_those_of_people_who_went_out_that_day() -> None:
             at_home = everybody[everybody % 5 == day]
             stay(sim, at_home, day + 1)
 
-    still: dict[str, Any] = {
-        "disease__seeds": 0,
-        "interventions": (StayAtHome(0, None),),
-    }
-    sim = Sim("FR", agents=600, days=8, seed=1, **still)
+    own = (StayAtHome(0, None),)
+    sim = Sim("FR", agents=600, days=8, seed=1, interventions=own, disease__seeds=0)
     sim.run()
     everybody = np.arange(600, dtype=np.int32)
 
