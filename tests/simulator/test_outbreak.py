@@ -45,10 +45,24 @@ def test_infectious_are_those_whom_the_days_of_infection_say(own: list[Cures]) -
         there = (since > 0) & (since < length) & (sim.state.infected_day >= 0)
         again += int(np.count_nonzero(sim.state.infections[there] > 1))
 
-        found = sim.outbreak.infectious(day + 1)
+        kept = sim.outbreak._catch_up(day + 1)
 
-        assert np.flatnonzero(there).tolist() == found.tolist()
+        assert np.flatnonzero(there).tolist() == kept.tolist()
+        assert sim.outbreak.infectious(day + 1).tolist() == kept.tolist()
     assert again > 1000
+
+
+def test_whoever_asks_who_is_infectious_changes_nothing() -> None:
+    def asks(sim: Sim, day: int) -> None:
+        for before in range(6):
+            sim.outbreak.infectious(day - before)
+
+    asked, plain = (
+        Sim("FR", agents=2000, days=40, analysers=analysers).run().infections
+        for analysers in ([asks], [])
+    )
+
+    assert plain.person.tolist() == asked.person.tolist()
 
 
 def test_the_first_cases_do_not_depend_on_interventions() -> None:

@@ -1,3 +1,7 @@
+import multiprocessing
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +43,33 @@ def test_an_error_is_told_once_nobody_works_on(fails: int) -> None:
         share(work, range(8), 3)
 
     assert sorted(begun) == sorted([*ended, fails])
+
+
+def test_nothing_more_is_begun_once_another_thread_has_failed() -> None:
+    caller, failed = threading.current_thread(), threading.Event()
+    begun = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if threading.current_thread() is not caller:
+            failed.set()
+            raise IndexError("another thread")
+        failed.wait(10)
+        time.sleep(0.05)
+
+    with pytest.raises(IndexError, match="another thread"):
+        share(work, range(40), 2)
+
+    assert len(begun) < 20
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    share(abs, [1, 2], 2)
+    # As multiprocessing does by itself on Linux.
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(share, (abs, [-1, -2], 2)).get(timeout=60)
+
+    assert found == [1, 2]
 
 
 def test_a_run_large_enough_for_all_work_to_be_shared_is_the_same() -> None:

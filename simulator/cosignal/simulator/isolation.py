@@ -34,6 +34,8 @@ Ids = npt.NDArray[np.int32]
 #: People for whom a thread is worth its while.
 _LEAST: Final = 100_000
 _COUNTED: Final = ("in_isolation", "in_quarantine", "in_quarantine_infected")
+#: Days are 16 bits; whoever is to stay at home for longer does so until then.
+_LAST_DAY: Final = np.iinfo(np.int16).max
 #: Probability that contacts of the first day at home are still had.
 _STILL_OUT: Final = 0.5
 
@@ -48,7 +50,7 @@ def set_isolated(
     else:
         state.quarantined[ids] = 0
     state.reason_day[ids] = day
-    days = np.full(ids.shape, until, np.int16)
+    days = np.minimum(np.broadcast_to(until, ids.shape), _LAST_DAY).astype(np.int16)
     np.maximum.at(state.isolated_until, ids, days)
 
 

@@ -30,9 +30,10 @@ from cosignal.simulator.meetings import meetings
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.parameters.behaviour import LAYERS
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.population.consistency import require_consistent
 from cosignal.simulator.population.files import OwnFiles, read_files
 from cosignal.simulator.population.own import Population
-from cosignal.simulator.population.people import People, frozen, unwritten
+from cosignal.simulator.population.people import People, owned, unwritten
 from cosignal.simulator.population.synthetic import synthetic
 from cosignal.simulator.recorder import Recorder
 from cosignal.simulator.results import Results
@@ -125,9 +126,10 @@ class Sim:
     def people(self) -> People:
         """Who is there."""
         if self.own_population is not None:
-            return frozen(self.own_population)
+            require_consistent(self.own_population)
+            return owned(self.own_population)
         if self.files is not None:
-            return frozen(self.files.population(self.parameters).people)
+            return self.files.population(self.parameters).people
         return synthetic(self.parameters)
 
     @cached_property

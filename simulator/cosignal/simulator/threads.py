@@ -8,6 +8,7 @@ What this module guarantees:
 * If something fails nothing more is begun, and what was is over when the error is told.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -36,14 +37,17 @@ def share(
     waiting = deque(range(len(work)))
 
     def help_out() -> None:
-        for place in _taken(waiting):
-            found[place] = function(work[place])
+        try:
+            for place in _taken(waiting):
+                found[place] = function(work[place])
+        except BaseException:
+            waiting.clear()
+            raise
 
     helpers = [_pool(threads - 1).submit(help_out) for _ in range(threads - 1)]
     try:
         help_out()
     finally:
-        waiting.clear()
         wait(helpers)
     for helper in helpers:
         helper.result()
@@ -79,3 +83,7 @@ def ranges(count: int, threads: int, least: int) -> list[tuple[int, int]]:
 @lru_cache(maxsize=8)
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="cosignal-sim")
+
+
+# A process that is forked has none of the threads, and would wait for them for ever.
+os.register_at_fork(after_in_child=_pool.cache_clear)

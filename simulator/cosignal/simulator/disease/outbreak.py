@@ -100,7 +100,7 @@ class Outbreak:
 
     def spread(self, day: int, contacts: "DayContacts", spread: Spread) -> None:
         """Let people infect each other."""
-        found = spread.thin(self.infectious(day), self.world(day, contacts))
+        found = spread.thin(self._catch_up(day), self.world(day, contacts))
         variant = self._sim.state.variant[found.infectors]
         self._infect(
             day, NewInfections(found.infected, found.infectors, found.layers, variant)
@@ -113,6 +113,16 @@ class Outbreak:
 
     def infectious(self, day: int) -> Ids:
         """Who was infected so recently that they may infect; shape (m,), int32.
+
+        Ascending, as of what is known now of their last infection.
+        """
+        since = self._sim.state.infected_day
+        first = max(0, day - len(self.tables.profile) + 1)
+        found: Ids = np.flatnonzero((since >= first) & (since < day)).astype(np.int32)
+        return found
+
+    def _catch_up(self, day: int) -> Ids:
+        """The same, of the list that is kept from day to day.
 
         They come in ascending order, so that people who live and work together are
         looked at one after the other: what is asked of them is then at hand.

@@ -10,7 +10,7 @@ What this module guarantees:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,19 @@ def frozen(people: People) -> People:
     return people
 
 
+def owned(people: People) -> People:
+    """Keep people whose arrays somebody else may hold; see `frozen`.
+
+    Returns:
+        The same arrays where nobody can write to them, copies of the others.
+    """
+    arrays: list[Any] = [
+        array.copy() if array.flags.writeable or array.base is not None else array
+        for array in people
+    ]
+    return frozen(People(*arrays))
+
+
 @contextmanager
 def unwritten() -> Iterator[None]:
     """Say what to do instead, where somebody's own code writes into people.
@@ -106,9 +119,10 @@ def unwritten() -> Iterator[None]:
         if "read-only" not in str(error):
             raise
         raise UsageError(
-            "people: expected arrays that nobody writes to, got a write during a run",
-            advice="Runs share them. Change sim.factors for contacts of a day, or make "
-            "other people before the run: Sim(population=people._replace(...)).",
+            f"people: expected arrays that nobody writes to, got {error}",
+            advice="Runs share people, if that is what was written to. Change "
+            "sim.factors for contacts of a day, or make other people before the run: "
+            "Sim(population=people._replace(place_rate=...)).",
         ) from error
 
 
