@@ -171,7 +171,8 @@ def test_days_before_the_window_count_as_standard() -> None:
     assert published_days(app, 20) == range(15, 20)
     assert published_days(app, 2) == range(2)
     weights = published_weights(np.array([19, 40]), 20, app)
-    assert weights.tolist() == [[0.5, 0.5], [0.5, 0.5], [2, 0], [2, 0], [2, 0]]
+    # Of the one without an infectious day nothing counts, backwards neither.
+    assert weights.tolist() == [[0.5, 0], [0.5, 0], [2, 0], [2, 0], [2, 0]]
 
 
 def test_days_are_counted_from_onset_else_from_the_test() -> None:
