@@ -237,6 +237,7 @@ def test_people_decide_once_in_an_episode_of_alerts() -> None:
     ordered = set(sim.queue("test.order").take(90).tolist())
     next_day(sim)
     sim.state.isolated_until[:] = -1  # all give up, and are alerted again
+    sim.state.asked[:] = -1  # the cases are of another illness
     second = alert_by(sim, app, 10, 20, 30, 40)
     again = set(np.flatnonzero(sim.state.isolated_until > 6).tolist())
 
@@ -483,6 +484,54 @@ def test_an_illness_a_month_later_is_asked_about_anew() -> None:
 
     assert at_symptoms[5] > 0
     assert at_symptoms[35] > 0
+
+
+def uploads_of(*days: tuple[int, dict[str, Any]]) -> list[tuple[int, int]]:
+    """Days and numbers of uploads by person 10, to whom things happen on some days."""
+    app = replace(PERFECT, on_symptoms=True, detection=0.0)
+    sim = ready(app)
+    happening = dict(days)
+    for day in range(5, 40):
+        today = dict(happening.get(day, {}))
+        infected = today.pop("infected", sim.state.infected_day[10])
+        sim.state.infected_day[10] = infected
+        sim.today |= {name: ids(10) for name in today}
+        App(app, start=-1).apply(sim, day)
+        next_day(sim)
+    found = sim.record.series("uploads")
+    return [(day, int(found[day])) for day in np.flatnonzero(found).tolist()]
+
+
+def test_who_was_asked_at_the_result_is_not_asked_again_at_symptoms() -> None:
+    result, symptoms = {"positive": True, "infected": 5}, {"onset": True}
+
+    assert uploads_of((7, result), (9, symptoms)) == [(7, 1)]
+
+
+def test_another_illness_before_an_infection_is_no_reason_not_to_ask() -> None:
+    other, result = {"background": True}, {"positive": True, "infected": 6}
+
+    assert uploads_of((6, other), (9, result)) == [(6, 1), (9, 1)]
+
+
+def test_symptoms_of_whatever_origin_during_an_infection_are_of_one_illness() -> None:
+    other, result = {"background": True, "infected": 6}, {"positive": True}
+
+    assert uploads_of((7, other), (9, result), (10, {"onset": True})) == [(7, 1)]
+
+
+def test_every_illness_without_an_infection_is_asked_about() -> None:
+    other, result = {"background": True}, {"positive": True}
+
+    found = uploads_of((6, other), (9, other), (11, result), (39, result))
+
+    assert found == [(6, 1), (9, 1), (39, 1)]
+
+
+def test_a_second_infection_is_asked_about() -> None:
+    first, second = ({"onset": True, "infected": day} for day in (6, 20))
+
+    assert uploads_of((8, first), (22, second)) == [(8, 1), (22, 1)]
 
 
 def test_nobody_has_an_app_that_starts_later() -> None:

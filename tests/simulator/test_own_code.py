@@ -3,8 +3,9 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial, singledispatch, update_wrapper, wraps
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,142 @@ def test_every_process_finds_the_same_digest() -> None:
 
     here = f"{code_digest(closing(x={'a', 'b', 'c'}))} {code_digest(made(0.5))}\n"
     assert found == {here}
+
+
+class Scaled:
+    """A decorator that holds a number."""
+
+    def __init__(self, inner: Callable[..., object], factor: float) -> None:
+        update_wrapper(self, inner)
+        self.factor = factor
+
+    def __call__(self, *given: object) -> object:
+        return self.factor, given
+
+
+class Compiled:
+    """Has a `py_func`, as what Numba makes has."""
+
+    def __init__(self, factor: float) -> None:
+        self.py_func = made(1)
+        self.factor = factor
+
+
+def counted(factor: float) -> Callable[[], float]:
+    def plan() -> float:
+        return 1.0
+
+    plan.factor = factor  # type: ignore[attr-defined]
+    return plan
+
+
+def wrapped(factor: float) -> Callable[[], float]:
+    @wraps(made)
+    def plan() -> float:
+        return factor
+
+    return plan
+
+
+def of_metaclass(factor: float) -> object:
+    return type("Meta", (type,), {"factor": factor})("Planned", (), {})
+
+
+def dispatched(factor: float) -> Callable[..., float]:
+    @singledispatch
+    def plan(_: object) -> float:
+        return 0.0
+
+    plan.register(int, lambda _: factor)
+    return plan
+
+
+def owned(factor: float) -> type:
+    class Own(property):
+        factor = 0.0
+
+    part = Own(lambda _: 1)
+    part.factor = factor
+    return type("Planned", (), {"part": part})
+
+
+def of_array(factor: float) -> object:
+    class Shares(np.ndarray[Any, Any]):
+        factor = 0.0
+
+    shares = np.ones(3).view(Shares)
+    shares.factor = factor
+    return shares
+
+
+def remembered(factor: float) -> object:
+    return lru_cache(made(factor))
+
+
+def fast(factor: float) -> object:
+    return njit(fastmath=factor > 1)(made(1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(Scaled, made),
+        Compiled,
+        counted,
+        wrapped,
+        of_metaclass,
+        dispatched,
+        owned,
+        of_array,
+        remembered,
+        fast,
+    ],
+)
+def test_what_something_holds_counts_beside_what_it_wraps_or_is_made_of(
+    make: Callable[[float], object],
+) -> None:
+    assert code_digest(make(1)) == code_digest(make(1))
+    assert code_digest(make(1)) != code_digest(make(2))
+
+
+def test_values_of_a_module_count_as_they_are_when_it_is_used() -> None:
+    conf = ModuleType("conf")
+    conf.__dict__.update(FACTOR=0.5, TABLE={"a": 1})
+    within = {"__name__": "mine", "conf": conf}
+    exec("def plan(p): return conf.FACTOR, conf.TABLE['a']", within)  # noqa: S102 - ours
+    plan = within["plan"]
+
+    found = {code_digest(plan)}
+    conf.__dict__["FACTOR"] = 0.9
+    found.add(code_digest(plan))
+    conf.__dict__["TABLE"]["a"] = 7
+    found.add(code_digest(plan))
+
+    assert len(found) == 3
+
+
+def deep(last: int) -> list[object]:
+    rows: list[object] = [last]
+    for _ in range(3000):
+        rows = [rows]
+    return rows
+
+
+def test_however_deep_something_lies_it_counts() -> None:
+    assert code_digest(closing(x=deep(1))) == code_digest(closing(x=deep(1)))
+    assert code_digest(closing(x=deep(1))) != code_digest(closing(x=deep(2)))
+
+
+def test_a_set_that_holds_itself_is_refused_by_name() -> None:
+    ring = Scaled(made, 1)
+    ring.__dict__["members"] = {ring}
+
+    with pytest.raises(UsageError, match=r"got one too deep in .*Closing > more > x"):
+        code_digest(closing(x=ring))
+
+
+def test_what_pickle_would_only_name_is_refused_where_the_name_says_nothing() -> None:
+    code_digest(closing(x=np.sin))
+
+    with pytest.raises(UsageError, match=r"got ufunc in .*Closing > more > x"):
+        code_digest(closing(x=np.frompyfunc(made, 1, 1)))

@@ -1,9 +1,12 @@
 """People and networks in files that a scenario or a command names."""
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cosignal.protocol.errors import UsageError
@@ -121,6 +124,47 @@ def test_a_file_that_is_not_there_is_named_before_the_first_run(folder: Path) ->
 
     with pytest.raises(UsageError, match=r"school\.csv: expected a file of people or"):
         sweep(read_scenario(folder / "scenario.toml"), {"app.adoption": [0.0]})
+
+
+def test_a_path_with_a_zero_character_is_refused() -> None:
+    parameters = Parameters().with_values({"population.people": "a\0b.csv"})
+
+    with pytest.raises(UsageError, match=r"expected a file of people or .*null"):
+        Sim(parameters=parameters).run()
+
+
+def test_a_pipe_is_read_once_and_its_digest_is_of_what_came_out(folder: Path) -> None:
+    text = (folder / "people.csv").read_bytes()
+    out, into = os.pipe()
+    os.write(into, text)
+    os.close(into)
+    named = {"population.people": f"/dev/fd/{out}", "days": 1}
+
+    sim = Sim(parameters=Parameters().with_values(named))
+
+    assert len(sim.people.age) == 300
+    os.close(out)
+    assert sim.run().files[0][1] == hashlib.sha256(text).hexdigest()
+
+
+def test_blank_last_lines_are_nothing(folder: Path) -> None:
+    with (folder / "people.csv").open("a") as file:
+        file.write("\n\r\n")
+
+    assert len(Population.from_csv(folder / "people.csv").people.age) == 300
+
+
+def test_a_name_that_is_too_long_is_refused_by_row_and_column(folder: Path) -> None:
+    with (folder / "people.csv").open("a") as file:
+        file.write(f"p300,9,{'x' * 101}\n")
+
+    with pytest.raises(
+        UsageError, match=r"line 302: expected 'household' of at most 100 .*, got 101"
+    ):
+        Population.from_csv(folder / "people.csv")
+    people = {"person": np.array(["x" * 101], object), "age": [1], "household": [1]}
+    with pytest.raises(UsageError, match=r"people, row 1: expected 'person' of at"):
+        Population.from_frame(people)
 
 
 def test_networks_of_nobody_are_refused() -> None:

@@ -244,7 +244,9 @@ def test_a_line_with_too_few_values_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none.csv: expected a file, got No such"):
+    with pytest.raises(
+        UsageError, match=r"none.csv: expected a file of people .*, got No such"
+    ):
         Population.from_csv(tmp_path / "none.csv")
 
 

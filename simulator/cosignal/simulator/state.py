@@ -56,6 +56,8 @@ class State(NamedTuple):
             since before today.
         app_from: int16. First day with the app; `NEVER` for none.
         app_until: int16. First day without it again.
+        asked: int16. About which illness the app asked them last whether they publish:
+            day of the infection, or less than `NEVER`; see `app.consent`.
         alerts: uint8. In how many episodes they were alerted; see `app.alerts`.
         alert_day: int16. Of the last alert.
         test_day: int16. Of the last test taken.
@@ -82,6 +84,7 @@ class State(NamedTuple):
     isolation: npt.NDArray[np.uint32]
     app_from: npt.NDArray[np.int16]
     app_until: npt.NDArray[np.int16]
+    asked: npt.NDArray[np.int16]
     alerts: npt.NDArray[np.uint8]
     alert_day: npt.NDArray[np.int16]
     test_day: npt.NDArray[np.int16]
@@ -99,6 +102,7 @@ _DAYS: Final = (
     "reason_day",
     "app_from",
     "app_until",
+    "asked",
     "alert_day",
     "test_day",
     "positive_day",

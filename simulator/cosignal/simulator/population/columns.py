@@ -4,11 +4,14 @@ What this module guarantees:
 
 * CSV and mappings of columns need nothing but this package; Parquet needs pyarrow, and
   says so where it is missing.
+* A file is read once: also a pipe, and its digest is of what was taken from it.
+* Names have `_LONGEST` characters at most, since each takes the room of the longest.
 * What is wrong is named by table, row and column, with what was expected. The first
   wrong row is named; nothing is guessed, nothing left out.
 """
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,8 @@ _FRAMES: Final = "Install it with: pip install 'cosignal[frames]'"
 _MISSING: Final = ("None", "nan", "NaT", "<NA>")
 #: The first row below a header.
 _SECOND_LINE: Final = 2
+#: Characters of a name.
+_LONGEST: Final = 100
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Table:
         whole = _whole(self.columns[column])
         if whole is not None:
             return whole
-        texts = _texts(self.columns[column])
+        texts = self.texts(column)
         first_where(
             texts == "",
             lambda index: UsageError(
@@ -94,8 +99,34 @@ class Table:
         return texts
 
     def texts(self, column: str) -> Texts:
-        """Values as texts; "" where there is none."""
-        return _texts(self.columns[column])
+        """Values as texts; "" where there is none.
+
+        Raises:
+            UsageError: One is too long.
+        """
+        values = self.columns[column]
+        if values.dtype.kind == "O":
+            self.refuse_long(column, values.tolist())
+        return _texts(values)
+
+    def refuse_long(self, column: str, values: Sequence[Any]) -> None:
+        """Refuse names that are too long.
+
+        Args:
+            column: Of which.
+            values: All of them, as objects.
+
+        Raises:
+            UsageError: It names the row.
+        """
+        long = (i for i, value in enumerate(values) if _length(value) > _LONGEST)
+        index = next(long, None)
+        if index is not None:
+            raise UsageError(
+                f"{self.at(index)}: expected {column!r} of at most {_LONGEST} "
+                f"characters, got {_length(values[index])}",
+                advice="Give shorter names; a quote that is not closed makes one long.",
+            )
 
     def numbers(self, column: str, low: float, high: float, *, whole: bool) -> Floats:
         """Numbers in a range.
@@ -140,8 +171,7 @@ def table(source: Any, name: str) -> Table:  # noqa: ANN401 - frames of any libr
     if isinstance(source, Table):
         return source
     if isinstance(source, str | Path):
-        path = Path(source)
-        return read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
+        return read_table(Path(source), contents(source))
     names = getattr(source, "column_names", None) or getattr(source, "columns", None)
     if names is None and hasattr(source, "keys"):
         names = source.keys()
@@ -157,15 +187,62 @@ def table(source: Any, name: str) -> Table:  # noqa: ANN401 - frames of any libr
     return Table(name, columns)
 
 
-def read_csv(path: Path) -> Table:
-    """Read a text file of columns, with names in the first line.
+def contents(path: str | Path) -> bytes:
+    """Read a file, or a pipe, whole.
 
     Raises:
-        UsageError: There is no such file, or a line has too few or too many values.
+        UsageError: It cannot be read.
     """
     try:
-        with _opened(path) as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # of a path with a zero character
+        raise UsageError(
+            f"{path}: expected a file of people or a network, got "
+            f"{getattr(error, 'strerror', None) or error}",
+            advice="Paths in a scenario are relative to its folder; others to where "
+            "the program runs.",
+        ) from error
+
+
+def read_table(path: Path, data: bytes) -> Table:
+    """Take a table out of what a file holds.
+
+    Args:
+        path: Of the file; CSV unless it ends with `.parquet`.
+        data: Its contents.
+
+    Raises:
+        UsageError: They are something else, or pyarrow is not installed.
+    """
+    read = read_parquet if path.suffix == ".parquet" else read_csv
+    return read(path, data)
+
+
+def read_csv(path: Path, data: bytes | None = None) -> Table:
+    """Read a text of columns, with names in the first line; blank last lines are fine.
+
+    Args:
+        path: Of the file, for messages.
+        data: Its contents; read if None.
+
+    Raises:
+        UsageError: There is no such file, a line has too few or too many values, or
+            one of them is too long.
+    """
+    names, rows = _csv_rows(path, contents(path) if data is None else data)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    found = Table(path.name, {}, row="line", first=_SECOND_LINE)
+    for name, column in zip(names, columns, strict=True):
+        found.refuse_long(name, column)
+        found.columns[name] = np.array(column, np.str_)
+    return found
+
+
+def _csv_rows(path: Path, data: bytes) -> tuple[list[str], list[list[str]]]:
+    """Names of columns, and as many values in each row."""
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+    try:
+        header, *rows = list(csv.reader(text)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"{path.name}: expected CSV in UTF-8, got {error}",
@@ -174,6 +251,8 @@ def read_csv(path: Path) -> Table:
     names = [name.strip() for name in header]
     if len(set(names)) != len(names):
         raise UsageError(f"{path.name}: expected each column once, got {names}")
+    while rows and not rows[-1]:
+        rows.pop()
     for index, row in enumerate(rows):
         if len(row) != len(names):
             raise UsageError(
@@ -181,43 +260,34 @@ def read_csv(path: Path) -> Table:
                 f"values, got {len(row)}",
                 advice="Quote values that have commas; end no line early.",
             )
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    arrays = (np.array(column, np.str_) for column in columns)
-    by_name = dict(zip(names, arrays, strict=True))
-    return Table(path.name, by_name, row="line", first=_SECOND_LINE)
+    return names, rows
 
 
-def read_parquet(path: Path) -> Table:
+def read_parquet(path: Path, data: bytes | None = None) -> Table:
     """Read a Parquet file.
+
+    Args:
+        path: Of the file, for messages.
+        data: Its contents; read if None.
 
     Raises:
         UsageError: There is no such file, or pyarrow is not installed.
     """
     try:
-        from pyarrow import parquet  # noqa: PLC0415 - an extra
+        from pyarrow import BufferReader, parquet  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise UsageError(
             f"{path.name}: expected pyarrow to read Parquet, got none", advice=_FRAMES
         ) from error
-    with _opened(path):
-        try:
-            found = parquet.read_table(path)
-        except (ValueError, OSError) as error:
-            # What pyarrow raises is a ValueError, too.
-            raise UsageError(
-                f"{path.name}: expected a Parquet file, got another"
-            ) from error
-    return Table(path.name, table(found, path.name).columns)
-
-
-def _opened(path: Path) -> Any:  # noqa: ANN401 - a text file
+    held = contents(path) if data is None else data
     try:
-        return path.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
+        found = parquet.read_table(BufferReader(held))
+    except (ValueError, OSError) as error:
+        # What pyarrow raises is a ValueError, too.
         raise UsageError(
-            f"{path}: expected a file, got {error.strerror or error}",
-            advice="Check its path, from where the program runs.",
+            f"{path.name}: expected a Parquet file, got another"
         ) from error
+    return Table(path.name, table(found, path.name).columns)
 
 
 def _whole(values: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
@@ -238,6 +308,10 @@ def alike(one: Names, other: Names) -> tuple[Names, Names]:
     if one.dtype.kind == other.dtype.kind:
         return one, other
     return one.astype(np.str_), other.astype(np.str_)
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, str | bytes) else 0
 
 
 def _texts(values: npt.NDArray[Any]) -> Texts:

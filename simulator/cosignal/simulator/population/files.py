@@ -3,7 +3,7 @@
 What this module guarantees:
 
 * What is read is told by its SHA-256, so that a result is never compared with one of
-  other people.
+  other people. Each file is read once, so that both are of the same bytes.
 
 Where the paths are taken from says `parameters.paths`.
 """
@@ -12,9 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.tree import Parameters
-from cosignal.simulator.population.columns import Table, table
+from cosignal.simulator.population.columns import Table, contents, read_table
 from cosignal.simulator.population.own import Population
 
 
@@ -53,18 +52,9 @@ def read_files(parameters: Parameters) -> OwnFiles | None:
     if not named.people:
         return None
     paths = (named.people, *named.networks)
-    digests = tuple((path, _digest(path)) for path in paths)
-    people, *networks = (table(path, path) for path in paths)
-    return OwnFiles(people, tuple(networks), digests)
-
-
-def _digest(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UsageError(
-            f"{path}: expected a file of people or a network, got {error.strerror}",
-            advice="Paths in a scenario are relative to its folder; on the command "
-            "line, to where you are.",
-        ) from error
+    held = [contents(path) for path in paths]
+    digests = tuple(hashlib.sha256(data).hexdigest() for data in held)
+    people, *networks = (
+        read_table(Path(path), data) for path, data in zip(paths, held, strict=True)
+    )
+    return OwnFiles(people, tuple(networks), tuple(zip(paths, digests, strict=True)))

@@ -4,8 +4,8 @@ What this module guarantees:
 
 * A positive result warns others only if the person has the app and consents; a code, an
   upload, a block and a download come between, each with its delay in fractions of days.
-* Consent is given or refused once an illness: who was asked when symptoms began is not
-  asked again when the result comes.
+* Consent is given or refused once an illness, at symptoms or at the result; see
+  `consent`.
 * A phone is alerted once a day, however many keys it was near; the phone of a known
   case, who had a positive result within `RETEST_DAYS`, and of the dead is not.
 * The dead publish nothing, and are no users.
@@ -24,6 +24,7 @@ from cosignal.simulator.interventions.app.adoption import (
     users_by_day,
 )
 from cosignal.simulator.interventions.app.alerts import record_alerted, respond
+from cosignal.simulator.interventions.app.consent import ask
 from cosignal.simulator.interventions.app.exposures import Pairs, exposed
 from cosignal.simulator.interventions.app.infectiousness import (
     published_days,
@@ -40,8 +41,8 @@ from cosignal.simulator.interventions.draws import (
     chosen,
     days_later,
 )
-from cosignal.simulator.interventions.sets import distinct, either, without
-from cosignal.simulator.interventions.testing import RETEST_DAYS, known_cases
+from cosignal.simulator.interventions.sets import distinct, either
+from cosignal.simulator.interventions.testing import known_cases
 from cosignal.simulator.interventions.warned import Warned, put, take, together
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.state import DEAD, NEVER
@@ -91,26 +92,13 @@ class App:
         record_alerted(sim, positive, day)
         offered = _users(sim, positive, day)
         sim.record.count("codes", day, offered)
+        ill = NOBODY
         if app.on_symptoms:
-            offered = without(offered, self._asked_before(sim, day))
             ill = either(sim.today["onset"], sim.today.get("background", NOBODY))
-            ill = _users(sim, ill, day)
-            sim.queue("app.asked").put(day, ill)
-            offered = either(offered, ill)
-        illness = _illness_days(sim, offered, day)
-        willing = chosen(sim.stream("app.consent"), illness, offered, app.consent)
+        asked, illness = ask(sim, _users(sim, ill, day), offered, day)
+        willing = chosen(sim.stream("app.consent"), illness, asked, app.consent)
         uploading = days_later(sim.stream("app.code"), day, willing, app.code_delay)
         sim.queue("app.upload").put(uploading, willing)
-
-    def _asked_before(self, sim: "Sim", day: int) -> Ids:
-        """Who was asked for symptoms, and may have the result of that illness today."""
-        queue, first = sim.queue("app.asked"), day - RETEST_DAYS
-        queue.take(first)
-        days = range(max(0, first + 1), day)
-        asked = [queue.take(past) for past in days]
-        for past, ids in zip(days, asked, strict=True):
-            queue.put(past, ids)
-        return np.concatenate([NOBODY, *asked])
 
     def _upload(self, sim: "Sim", day: int) -> None:
         ids = _users(sim, distinct(sim.queue("app.upload").take(day)), day)
@@ -246,10 +234,3 @@ def _is_user(sim: "Sim", ids: Ids, day: int) -> Flags:
 def _users(sim: "Sim", ids: Ids, day: int) -> Ids:
     users: Ids = ids[_is_user(sim, ids, day)]
     return users
-
-
-def _illness_days(sim: "Sim", ids: Ids, day: int) -> npt.NDArray[np.int64]:
-    """A day that stands for the illness people have today: of infection, or today."""
-    infected = sim.state.infected_day[ids].astype(np.int64)
-    current = (infected != NEVER) & (infected > day - RETEST_DAYS)
-    return np.where(current, infected, day)
