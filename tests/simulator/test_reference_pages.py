@@ -28,6 +28,7 @@ def _results() -> cs.Results:
         "vaccination.per_day": 0.01,
         "tracing.capacity": 0.01,
         "app.adoption": 0.5,
+        "closures": [{"layer": "work", "factor": 0.5}],
     }
     base = cs.Parameters().with_values(values)
     return cs.Sim(parameters=base, agents=500, days=3, disease__seeds=10).run()
