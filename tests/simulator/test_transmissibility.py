@@ -152,7 +152,7 @@ def test_typical_cases_infect_as_many_as_asked_for(
     # Standard error 1.5 % of the mean, 1 % of beta. The share is that of more runs, by
     # docs/explanation/simulator-model.md: some have been infected after all.
     assert realised == pytest.approx(share * r0, rel=0.05)
-    # That of the summary goes on until 3 % have been infected.
+    # That of the summary is of days on which some have been infected already.
     assert np.mean([run.summary()["r"] for run in found]) == pytest.approx(
         (share - 0.02) * r0, rel=0.05
     )
