@@ -42,7 +42,11 @@ def test_a_result_is_verified_and_a_changed_one_is_not(
     out.write_text(json.dumps(value))
     status, text, _ = call(monkeypatch, capsys, "verify", out, "--json")
     assert status == 1
-    assert json.loads(text)["ok"] is False
+    found = json.loads(text)
+    assert found["ok"] is False
+    assert " on day " in found["first"]["series"]
+    _, text, _ = call(monkeypatch, capsys, "verify", out)
+    assert f"\n  series: {found['first']['series']}\n" in text
 
 
 def test_threads_change_no_number(
@@ -220,7 +224,8 @@ def test_a_report_writes_its_plots_too_and_refuses_changed_figures(
     assert (status, changed) == (0, 1)
     assert "<h1>&lt;x&gt;</h1>" in page.read_text()
     assert plot.read_text().startswith("<?xml")
-    assert "expected the figures of its own daily counts, got infections" in error
+    expected = f"cosignal-sim: {result}: expected the figures of its own daily counts"
+    assert error.startswith(f"{expected}, got infections ")
 
 
 def test_the_version_is_said(

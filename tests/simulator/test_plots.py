@@ -76,7 +76,7 @@ def test_a_run_is_drawn_on_one_page() -> None:
         ),
         (
             lambda: PAIRS.plot(kind="heat_map", vs=0, measure="deaths"),
-            ("change of deaths, %", "\n0 %", "result delay (days)"),
+            ("change of deaths, %", "\n0 %", "result delay (days)", "mean of 4 runs"),
         ),
     ],
 )

@@ -343,7 +343,7 @@ def test_a_name_with_a_number_after_a_point_is_a_folder(
     [
         ({"deaths": 999.0}, "deaths 999 in place of"),
         ({"peak_day": 2.0}, "peak_day 2 in place of"),
-        ({"attack_rate": 0.001}, "an attack_rate that is not"),
+        ({"attack_rate": 0.001}, "attack_rate 0.001 in place of"),
         ({"happiness": 1.0}, "a figure 'happiness' that no such run has"),
         ({"share_work": math.nan}, "share_work - in place of"),
     ],

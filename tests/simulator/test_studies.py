@@ -86,7 +86,7 @@ def test_no_result_is_not_outside() -> None:
     nothing = Estimate(math.nan, math.nan, math.nan, 0)
 
     for one in (claim(2.0, (1.0, 3.0)), claim(2.0, None), claim(None, None)):
-        assert _verdict(one, nothing) == "no result (too few cases)"
+        assert _verdict(one, nothing) == "no number (too few cases)"
 
 
 def test_few_runs_beside_an_interval_are_not_judged() -> None:

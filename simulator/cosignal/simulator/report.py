@@ -66,19 +66,22 @@ _HEADLINES: Final = (
 _VARIANT: Final = "infections_variant_"
 
 
-def write_report(saved: Saved, path: str | Path, *, title: str = "") -> None:
+def write_report(
+    saved: Saved, path: str | Path, *, title: str = "", place: str = "result"
+) -> None:
     """Write the page.
 
     Args:
         saved: A result.
         path: Of the HTML file.
         title: Of the page; what was run, if empty.
+        place: What to call the result in messages.
 
     Raises:
         UsageError: matplotlib is not installed.
         VerificationError: The result's figures contradict its daily counts.
     """
-    require_consistent(saved, "result")
+    require_consistent(saved, place)
     Path(path).write_text(page(saved, title or title_of(saved)), "utf-8")
 
 

@@ -129,8 +129,12 @@ def _contradiction(saved: Saved) -> str:
         if _bits(value) != _bits(stated[name]):
             return f"{name} {number(stated[name])} in place of {number(value)}"
     least = figures["infections"] - saved.summary.get("reinfections", 0)
-    if _bits(saved.summary.get("attack_rate", math.nan)) != _bits(least / saved.agents):
-        return "an attack_rate that is not infections less reinfections, by people"
+    rate, expected = saved.summary.get("attack_rate", math.nan), least / saved.agents
+    if _bits(rate) != _bits(expected):
+        return (
+            f"attack_rate {number(rate)} in place of {number(expected)}, infections "
+            "less reinfections by people"
+        )
     r_t = reproduction_of(series, saved.parameters).tolist()
     return _unlike_rows("r_t", saved.r_t, r_t)
 

@@ -149,7 +149,7 @@ def report(
     if figure is not None:
         require_folder("--figure", figure.parent)
     saved = load(result)
-    write_report(saved, out, title=title)
+    write_report(saved, out, title=title, place=str(result))
     if figure is not None:
         drawing_of(saved).savefig(figure)
     say(

@@ -184,7 +184,9 @@ def heat_map(
     style.counted(beside)
     title = style.readable(measure)
     if vs is not None:
-        title = f"change of {title}, %,\nfrom {label(study.points[study.find(vs)])}"
+        base = label(study.points[study.find(vs)]).replace(" ", "\n")
+        title = f"change of {title}, %, from\n{base}"
+    title += f"\nmean of {_runs(study)}"
     style.titled(axis, title, style.with_unit(x), style.with_unit(y))
     return drawing
 

@@ -28,7 +28,7 @@ OVERLAP: Final = "overlaps"
 OUTSIDE: Final = "outside"
 NO_INTERVAL: Final = "no interval"
 OPEN: Final = "no number"
-TOO_FEW_CASES: Final = "no result (too few cases)"
+TOO_FEW_CASES: Final = "no number (too few cases)"
 TOO_FEW_RUNS: Final = "not judged (too few runs)"
 
 
@@ -63,7 +63,7 @@ class Row:
         ours: Mean over seeds with its 95 % interval.
         verdict: `inside` if our mean is within the published interval, `overlaps` if
             only our interval reaches into it, `outside`; `no interval` if a number was
-            published without one, or `no number`. Of ours: `no result (too few cases)`
+            published without one, or `no number`. Of ours: `no number (too few cases)`
             where nothing was there to divide by, and `not judged (too few runs)` where
             our mean is not within and has no interval.
         ratio: Of our mean to the published number; None if there is none, or it is 0.
