@@ -287,7 +287,7 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"case": [1]}, "data: expected series of a run, got 'case'"),
+        ({"case": [1]}, "data: expected a daily series of the run, got 'case'"),
         ({"day": [1]}, "data: expected a series beside day"),
         ({"cases": [-1]}, "data: expected counts of cases, got -1 in row 1"),
         ({"cases": ["x"]}, "data: expected a number of cases, got 'x' in row 1"),
@@ -332,3 +332,13 @@ def test_a_calibration_is_checked_before_its_first_run(
         calibrate(BASE, {"cases": [1]}, params, **options)
 
     assert str(caught.value).startswith(message)
+
+
+def test_a_posterior_of_few_samples_says_that_it_is_none() -> None:
+    few, enough = (uniform_fit(np.linspace(0, 1, n), None) for n in (99, 100))
+
+    assert few.warning.startswith("99 samples are no posterior")
+    assert "95 % credible interval, 99 samples" in repr(few)
+    assert few.warning in repr(few)
+    assert enough.warning == ""
+    assert len(repr(enough).splitlines()) == 3

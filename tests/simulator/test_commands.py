@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosignal.simulator import commands
+from cosignal.simulator.version import VERSION
 
 SMALL = ("--set", "population.agents=1000", "--set", "days=15")
 
@@ -41,7 +42,11 @@ def test_a_result_is_verified_and_a_changed_one_is_not(
     out.write_text(json.dumps(value))
     status, text, _ = call(monkeypatch, capsys, "verify", out, "--json")
     assert status == 1
-    assert json.loads(text)["ok"] is False
+    found = json.loads(text)
+    assert found["ok"] is False
+    assert " on day " in found["first"]["series"]
+    _, text, _ = call(monkeypatch, capsys, "verify", out)
+    assert f"\n  series: {found['first']['series']}\n" in text
 
 
 def test_threads_change_no_number(
@@ -79,6 +84,12 @@ def test_threads_change_no_number(
             "--out: expected a folder no, got none",
         ),
         (("report", "r.json", "-o", "no/r.html"), "--out: expected a folder no"),
+        (("report", "r.json", "--figure", "a.doc"), "--figure: expected a name"),
+        (
+            ("sweep", "--vary", "days=1,2", "--measure", "sum:casess"),
+            "--measure: expected a figure of a run, got 'sum:casess'",
+        ),
+        (("sweep", "--vary", "days=1,2", "--relative"), "--relative: expected --vs"),
         (("run", "--people", "none.csv"), "none.csv: expected a file of people"),
         (("run", "--network", "none.csv"), "population.networks: expected popul"),
         (("study", "P99"), "study: expected one of"),
@@ -192,7 +203,110 @@ def test_a_report_is_written(
     )
 
     assert status == 0
-    assert "<h1>folder</h1>" in (tmp_path / "r.html").read_text()
+    text = (tmp_path / "r.html").read_text()
+    assert "<h1>France, 1,000 people: without an app</h1>" in text
+
+
+def test_a_report_writes_its_plots_too_and_refuses_changed_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    result, page, plot = (tmp_path / name for name in ("r.json", "r.html", "r.svg"))
+    call(monkeypatch, capsys, "run", *SMALL, "--out", result)
+    words = ("report", result, "-o", page)
+
+    status, _, _ = call(monkeypatch, capsys, *words, "--figure", plot, "--title", "<x>")
+    value = json.loads(result.read_text())
+    value["summary"]["infections"] += 1
+    result.write_text(json.dumps(value))
+    changed, _, error = call(monkeypatch, capsys, *words)
+
+    assert (status, changed) == (0, 1)
+    assert "<h1>&lt;x&gt;</h1>" in page.read_text()
+    assert plot.read_text().startswith("<?xml")
+    expected = f"cosignal-sim: {result}: expected the figures of its own daily counts"
+    assert error.startswith(f"{expected}, got infections ")
+
+
+def test_the_version_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, capsys, "--version") == (
+        0,
+        f"cosignal-sim {VERSION}\n",
+        "",
+    )
+
+
+def test_settings_that_do_nothing_are_noted_beside_the_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", *SMALL, "--set", "vaccination.start=3", "--json")
+
+    status, out, error = call(monkeypatch, capsys, *words)
+
+    assert status == 0
+    assert json.loads(out)["ok"] is True
+    assert "note: vaccination: per_day is 0, so nobody is vaccinated\n" in error
+
+
+def test_a_point_of_a_sweep_that_uses_a_setting_silences_the_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: tuple[str, ...] = (
+        "sweep",
+        *SMALL,
+        "--set",
+        "vaccination.start=3",
+        "--replicates",
+        "1",
+    )
+    words += ("--workers", "1", "--vary", "vaccination.per_day=0,0.01")
+
+    _, _, error = call(monkeypatch, capsys, *words)
+
+    assert "note:" not in error
+
+
+def test_a_sweep_counts_for_so_many_people_and_compares_in_percent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: tuple[str, ...] = (
+        "sweep",
+        *SMALL,
+        "--vary",
+        "disease.r0=1,4",
+        "--vs",
+        "disease.r0=1",
+    )
+    words += ("--replicates", "4", "--workers", "1")
+    words += ("--measure", "infections", "--measure", "mean:hospital")
+    words += ("--measure", "attack_rate")
+
+    _, plain, _ = call(monkeypatch, capsys, *words, "--json")
+    more = ("--per", "100000", "--relative")
+    _, other, _ = call(monkeypatch, capsys, *words, *more, "--json")
+    _, text, _ = call(monkeypatch, capsys, *words, *more)
+
+    (low, high), (first, second) = (
+        json.loads(found)["points"] for found in (plain, other)
+    )
+    for name, factor in (
+        ("infections", 100),
+        ("mean:hospital", 100),
+        ("attack_rate", 1),
+    ):
+        scaled = factor * high["means"][name]["mean"]
+        assert second["means"][name]["mean"] == pytest.approx(scaled)
+    mean = low["means"]["infections"]["mean"]
+    change = 100 * (high["means"]["infections"]["mean"] / mean - 1)
+    assert second["differences"]["infections"]["mean"] == pytest.approx(change)
+    assert first["differences"] == {}
+    assert "less disease.r0=1, %" in text
+    assert text.splitlines()[-1] == (
+        "means of 4 runs, 95 % intervals; 1,000 people, 15 days; "
+        "counts per 100,000 people"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from cosignal.simulator.experiments import ensemble, sweep
 from cosignal.simulator.experiments.jobs import job_key, setting_of
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.own import Population
-from cosignal.simulator.saved import digest, load, run_again, save
+from cosignal.simulator.saved import digest, load, save
 from cosignal.simulator.scenarios import read_scenario, write_scenario
 from cosignal.simulator.simulation import Sim
+from cosignal.simulator.verification import run_again
 from tests.simulator.sample_people import are_same
 
 SCENARIO = """

@@ -6,32 +6,34 @@ import numpy as np
 import pytest
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.experiments.jobs import KEPT, Outcome, setting_of
+from cosignal.simulator.experiments.jobs import Outcome, setting_of
 from cosignal.simulator.experiments.study import Study, grid
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.series import SERIES
 
 pytest.importorskip("matplotlib")
 
 from cosignal.simulator import plots
-from cosignal.simulator.plots.studies import _front, _weekly
+from cosignal.simulator.plots.runs import enough_infections
+from cosignal.simulator.plots.studies import _front
 
 DAYS = 30
 
 
-def study(points: list[dict[str, Any]]) -> Study:
+def study(points: list[dict[str, Any]], runs: int = 4) -> Study:
     """A study whose figures follow from its points."""
     outcomes = {}
     for place in range(len(points)):
-        for replicate in range(3):
+        for replicate in range(runs):
             value = 100.0 + 10 * place + replicate
             figures = {
                 "infections": 2_000 - value,
                 "deaths": 200 - value,
                 "quarantine_days": 50 * value,
             }
-            series = {name: np.linspace(0, value, DAYS) for name in KEPT}
+            series = {name: np.linspace(0, value, DAYS) for name in SERIES}
             outcomes[place, replicate] = Outcome(figures, series)
-    return Study(setting_of(Parameters(days=DAYS)), points, 3, outcomes)
+    return Study(setting_of(Parameters(days=DAYS)), points, runs, outcomes)
 
 
 ADOPTION = study(grid({"app.adoption": [0.0, 0.3, 0.6]}))
@@ -56,7 +58,7 @@ def test_a_run_is_drawn_on_one_page() -> None:
 
     figure = plots.plot_series(series, np.full(DAYS, 1.2))
 
-    assert len(figure.axes) == 6
+    assert len(figure.axes) == 7  # deaths have an axis of their own
     assert "Alert cascade" in words(figure)
     assert "\n300\n" in words(figure)
 
@@ -74,7 +76,7 @@ def test_a_run_is_drawn_on_one_page() -> None:
         ),
         (
             lambda: PAIRS.plot(kind="heat_map", vs=0, measure="deaths"),
-            ("change of deaths, %", "\n0 %", "result delay (days)"),
+            ("change of deaths, %", "\n0 %", "result delay (days)", "mean of 4 runs"),
         ),
     ],
 )
@@ -124,11 +126,65 @@ def test_the_front_has_what_nothing_beats() -> None:
     assert _front(spent, gained) == [4, 0, 2]
 
 
+def test_days_with_a_closure_are_shaded_and_said() -> None:
+    series = {name: np.full(DAYS, 10.0) for name in ("infections", "closures")}
+    series["closures"][[*range(5), *range(10, 20)]] = 0
+
+    with_them = plots.plot_series(series, np.full(DAYS, 1.2))
+    without = plots.plot_series({"infections": np.ones(DAYS)}, np.full(DAYS, 1.2))
+
+    assert "closure in force" in words(with_them)
+    bands = [patch.get_extents() for patch in with_them.axes[0].patches]
+    assert len(bands) == 2
+    assert "closure in force" not in words(without)
+    assert len(without.axes[0].patches) == 0
+
+
+def test_a_reproduction_number_of_hardly_any_infections_is_left_out() -> None:
+    infections = np.array([19.0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0])
+
+    found = enough_infections({"infections": infections}, np.ones(15))
+
+    assert np.flatnonzero(np.isfinite(found)).tolist() == [*range(7, 14)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "mean", "band"),
+    [
+        (1, "mean of 1 run, no interval", "mean of 7 days: 1 run\n"),
+        (3, "mean of 3 runs, no interval", "median and range of 3 runs"),
+        (4, "mean of 4 runs, 95 % interval", "median and range of 4 runs"),
+        (20, "mean of 20 runs, 95 % interval", "median and 95 % of 20 runs"),
+    ],
+)
+def test_every_plot_says_of_how_many_runs_it_is(
+    runs: int, mean: str, band: str
+) -> None:
+    points = grid({"app.adoption": [0.0, 0.5]})
+
+    found = words(study(points, runs).plot())
+    others = [words(study(points, runs).plot(kind="pareto"))]
+    others += [words(study([{}, *points], runs).plot(kind="tornado"))]
+
+    assert band in found
+    assert found.count(mean) == 4
+    assert [text.count(mean) for text in others] == [1, 1]
+    assert "difference to the base, infections" in others[1]
+    assert "infections less app.adoption=0.0" in found
+
+
+def test_one_point_is_no_front() -> None:
+    two = study(grid({"app.adoption": [0.0, 0.5]}))
+
+    assert "front" not in words(two.plot(kind="pareto"))
+    assert "front" in words(ADOPTION.plot(kind="pareto"))
+
+
 def test_a_week_s_mean_loses_nobody_in_the_middle() -> None:
     rows = np.zeros((1, 21))
     rows[0, 10] = 7.0
 
-    found = _weekly(rows)
+    found = plots.style.weekly(rows)
 
     assert found[0, 7:14].tolist() == [1.0] * 7
     assert found.sum() == pytest.approx(7.0)

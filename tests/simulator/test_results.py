@@ -11,7 +11,9 @@ from cosignal.simulator.results import Results
 from cosignal.simulator.results.infections import InfectionTable
 from cosignal.simulator.results.reproduction import growth_rate, instantaneous
 from cosignal.simulator.results.trees import first_reproduction, tree
+from cosignal.simulator.series import SERIES
 from cosignal.simulator.simulation import Sim
+from tests.simulator import golden
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +195,39 @@ def test_summary_is_what_series_say(results: Results) -> None:
 
 
 def test_what_was_never_counted_is_zero(results: Results) -> None:
-    assert results.series("nothing").tolist() == [0.0] * 90
+    assert results.series("vaccinated").tolist() == [0.0] * 90
+
+
+def test_a_series_that_does_not_exist_is_refused_with_the_nearest(
+    results: Results,
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        results.series("casess")
+
+    assert "expected a daily series of the run, got 'casess'" in str(caught.value)
+    assert caught.value.advice.startswith("Did you mean cases")
+    assert "in_quarantine_infected" in caught.value.advice
+
+
+def test_a_series_of_an_own_intervention_is_known_once_recorded() -> None:
+    class Masks:
+        start: int = 0
+        stop: int | None = None
+
+        def apply(self, sim: Sim, day: int) -> None:
+            sim.record.add("masks", day, 2.0)
+
+    found = Sim("FR", agents=200, days=3, interventions=[Masks()]).run()
+
+    assert found.series("masks").tolist() == [2.0] * 3
+    with pytest.raises(UsageError, match="got 'masques'"):
+        found.series("masques")
+
+
+def test_the_list_of_series_has_what_runs_count_and_nothing_else() -> None:
+    everything = golden.run("switzerland-omicron-app")
+
+    assert set(SERIES) == set(everything.by_age)
 
 
 def test_an_unknown_method_is_refused(results: Results) -> None:

@@ -69,7 +69,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         parameters_of(b"[app]\nadoptoin = 0.5")
 
-    assert caught.value.advice == "Did you mean adoption?"
+    assert caught.value.advice == "Did you mean app.adoption?"
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

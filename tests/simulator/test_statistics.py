@@ -38,7 +38,7 @@ def test_ninety_five_of_a_hundred_intervals_hold_the_mean() -> None:
     assert 3_738 < held < 3_862
 
 
-@pytest.mark.parametrize("runs", [2, 3, 4, 10])
+@pytest.mark.parametrize("runs", [4, 10])
 def test_the_interval_of_a_count_stays_above_0_and_of_a_share_within_1(
     runs: int,
 ) -> None:
@@ -104,6 +104,16 @@ def test_runs_that_are_not_finished_are_left_out_with_their_partner() -> None:
 def test_pairs_need_partners() -> None:
     with pytest.raises(UsageError, match="base: expected 2 runs, as in values, got 3"):
         paired([1, 2], [1, 2, 3])
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_few_runs_have_a_mean_and_no_interval(runs: int) -> None:
+    found = estimate([-8.0] * runs)
+
+    assert (found.mean, found.runs, found.has_interval) == (-8, runs, False)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert str(found) == f"-8 ({runs} run{'s' if runs > 1 else ''})"
 
 
 def test_no_run_has_no_mean() -> None:

@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 
@@ -57,7 +58,7 @@ def test_a_study_gives_ours_beside_the_published() -> None:
     assert tested.ours.runs == 2
     assert 0 < tested.ours.mean <= 100
     head, *lines = studies.lines(rows)
-    assert "ours" in head
+    assert "ours, 2 runs  " in head
     assert len(lines) == 3
     assert studies.as_values(tested)["published_value"] == 2.6
 
@@ -82,7 +83,32 @@ def test_a_verdict_says_where_ours_falls(
     ours: tuple[float, float, float],
     verdict: str,
 ) -> None:
-    assert verdict == _verdict(claim(value, published), Estimate(*ours, 3))
+    assert verdict == _verdict(claim(value, published), Estimate(*ours, 4))
+
+
+def test_no_result_is_not_outside() -> None:
+    nothing = Estimate(math.nan, math.nan, math.nan, 0)
+
+    for one in (claim(2.0, (1.0, 3.0)), claim(2.0, None), claim(None, None)):
+        assert _verdict(one, nothing) == "no number (too few cases)"
+
+
+def test_few_runs_beside_an_interval_are_not_judged() -> None:
+    outside = Estimate(4.0, math.nan, math.nan, 3)
+    inside = Estimate(2.0, math.nan, math.nan, 3)
+
+    assert _verdict(claim(2.0, (1.0, 3.0)), outside) == "not judged (too few runs)"
+    assert _verdict(claim(2.0, (1.0, 3.0)), inside) == "inside"
+
+
+def test_a_study_smaller_than_its_own_says_so() -> None:
+    preset = studies.find("P10")
+    people = preset.values["population.agents"]
+
+    assert preset.smaller(None, None) == ""
+    assert preset.smaller(people, preset.replicates + 1) == ""
+    for given in ((people - 1, None), (None, preset.replicates - 1)):
+        assert "ours overlap theirs easily" in preset.smaller(*given)
 
 
 def test_what_a_scenario_was_matched_to_is_not_judged() -> None:

@@ -39,6 +39,8 @@ class CosignalError(Exception):
         """Keep the message and the advice apart, so that each can be shown alone."""
         super().__init__(message)
         self.advice = advice
+        if advice:  # a traceback ends with it; str() stays the message alone
+            self.add_note(advice)
 
 
 class UsageError(CosignalError):

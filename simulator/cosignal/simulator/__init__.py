@@ -83,3 +83,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, inner = _PLACES[name]
     return getattr(importlib.import_module(f"{__name__}.{module}"), inner)
+
+
+def __dir__() -> list[str]:
+    """The usual names, loaded or not."""
+    return sorted({*globals(), *__all__})

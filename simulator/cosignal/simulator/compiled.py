@@ -20,8 +20,14 @@ from typing import Any, Final
 
 from numba import njit
 
-#: Folders of which no kernel is made.
-_AROUND: Final = frozenset({"commands", "experiments", "plots", "results", "studies"})
+#: Folders and files of which no kernel is made.
+_AROUND: Final = frozenset(
+    {
+        *("commands", "experiments", "plots", "results", "studies"),
+        *("notes.py", "report.py", "saved.py", "scenarios.py", "series.py"),
+        *("verification.py", "words.py"),
+    }
+)
 
 
 def kernel(function: Any) -> Any:  # noqa: ANN401 - numba's types

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.simulator.compiled import kernel
+from cosignal.simulator.series import require_series
 
 #: Decades of age; the last one begins at 80.
 AGE_BANDS: Final = 9
@@ -64,8 +65,15 @@ class Recorder:
         self._series(name)[day, 0] += amount
 
     def series(self, name: str) -> npt.NDArray[np.float64]:
-        """Shape (days,). All ages together; zeros if nothing was counted."""
-        found: npt.NDArray[np.float64] = self._series(name).sum(axis=1)
+        """Shape (days,). All ages together; zeros if nothing was counted.
+
+        Raises:
+            UsageError: There is no such series, and nothing was counted by its name.
+        """
+        require_series(name, self.by_age)
+        if name not in self.by_age:
+            return np.zeros(self._days)
+        found: npt.NDArray[np.float64] = self.by_age[name].sum(axis=1)
         return found
 
     def _series(self, name: str) -> npt.NDArray[np.float64]:

@@ -4,13 +4,16 @@ What this module guarantees:
 
 * A JSON or Parquet file, and a folder's `result.json`, say all that decided a run; the
   digest covers every count of every day and age, and every infection.
-* `run_again` gives the same digest, and `differences` names whatever a file, the rows
-  of a Parquet file, or a table of a folder says otherwise.
-* A file is written whole or not at all.
+* A file is written whole or not at all. It is JSON as its standard has it: a number
+  that is none is null.
+* A file with a field that no result has, or has twice, is refused.
+
+Whether a file is true is another question: see `verification`.
 """
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,17 +23,22 @@ from typing import Any, Final
 import numpy as np
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.parameters.paths import found_from, seen_from, with_files
+from cosignal.simulator.parameters.paths import found_from, seen_from
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.results import Results, frames
 from cosignal.simulator.version import VERSION
 
 FORMAT: Final = "cosignal-sim/result/1"
 _NAME: Final = "result.json"
+_FIELDS: Final = (
+    *("format", "version", "seed", "scenario", "own", "agents", "files"),
+    *("digest", "summary", "r_t", "series"),
+)
 #: Tables of a folder; and what we call the rows of a Parquet file.
 _DAILY: Final = "daily.csv"
 _INFECTIONS: Final = "infections.csv"
-_COLUMNS: Final = "columns"
+COLUMNS: Final = "columns"
+_SUFFIXES: Final = (".json", ".parquet")
 _KINDS: Final = "a name that ends in .json or .parquet, or a folder"
 
 
@@ -85,23 +93,24 @@ def save(results: Results, path: str | Path) -> None:
     Args:
         results: Of a run.
         path: A name that ends in .json or .parquet, or else a folder, which gets
-            `result.json`, `daily.csv` and `infections.csv`.
+            `result.json`, `daily.csv` and `infections.csv`. What follows a point is an
+            ending if it is of letters: `a0.7` is a folder.
 
     Raises:
         UsageError: The name has another ending, or pyarrow is needed and missing.
     """
     target = require_name(path)
-    folder = target.parent if target.suffix else target
-    about = _about(results, folder)
+    folder = target.parent if target.suffix in _SUFFIXES else target
+    found = about(results, folder)
     if target.suffix == ".json":
-        _write(target, _encoded(about))
+        _write(target, _encoded(found))
     elif target.suffix == ".parquet":
-        frames.write_parquet(results, target, _encoded(about))
+        frames.write_parquet(results, target, _encoded(found))
     else:
         target.mkdir(parents=True, exist_ok=True)
-        _write(target / _NAME, _encoded(about))
+        _write(target / _NAME, _encoded(found))
         for name in (_DAILY, _INFECTIONS):
-            _write(target / name, _table(results, name))
+            _write(target / name, table(results, name))
 
 
 def require_name(path: str | Path) -> Path:
@@ -111,13 +120,14 @@ def require_name(path: str | Path) -> Path:
         UsageError: It has another ending, or its folder cannot be written to.
     """
     target = Path(path)
-    if target.suffix not in ("", ".json", ".parquet") and not target.is_dir():
+    is_other = target.suffix not in _SUFFIXES and target.suffix[1:].isalpha()
+    if is_other and not target.is_dir():
         raise UsageError(
             f"--out: expected {_KINDS}, got {target.name}",
             advice="Such as result.json.",
         )
     require_folder("--out", target.parent)
-    if not target.suffix and target.exists():
+    if target.suffix not in _SUFFIXES and target.exists():
         require_folder("--out", target)
     return target
 
@@ -168,7 +178,7 @@ def load(path: str | Path) -> Saved:
             data = target.read_bytes()
         saved = _parsed(data, str(path), inside)
         if target.suffix == ".parquet" and not target.is_dir():
-            tables = {_COLUMNS: frames.exact(frames.read_columns(target))}
+            tables = {COLUMNS: frames.exact(frames.read_columns(target))}
     except OSError as error:
         raise UsageError(
             f"{path}: expected a result, got {error.strerror or error}",
@@ -177,63 +187,18 @@ def load(path: str | Path) -> Saved:
     return replace(saved, tables=tables)
 
 
-def run_again(
-    saved: Saved, people: Path | None = None, networks: list[Path] | None = None
-) -> Results:
-    """Run what a file says, on one thread.
+def as_saved(results: Results) -> Saved:
+    """What a file would say of a run, without writing it."""
+    return _parsed(_encoded(about(results, Path())), "result", Path())
+
+
+def table(results: Results, name: str) -> bytes:
+    """What stands beside a result under a name, byte for byte.
 
     Args:
-        saved: What the file says.
-        people: Where the file of own people is now, if not where it was.
-        networks: Where those of networks are now.
-
-    Raises:
-        UsageError: The run had interventions or people that no file holds, or other
-            people than these.
+        results: Of a run.
+        name: `daily.csv` or `infections.csv`; or `columns`, of a Parquet file.
     """
-    from cosignal.simulator.simulation import Sim  # noqa: PLC0415 - compiles
-
-    if saved.own:
-        raise UsageError(
-            f"result: expected no interventions but built-in ones, "
-            f"got {', '.join(saved.own)}",
-            advice="Run it again with the program that made it, and compare digests.",
-        )
-    if people and not networks:
-        networks = [Path(path) for path in saved.parameters.population.networks]
-    sim = Sim(parameters=with_files(saved.parameters, people, networks))
-    _require_same(saved.files, sim.files.digests if sim.files else ())
-    return sim.run()
-
-
-def differences(saved: Saved, results: Results) -> list[str]:
-    """Name what a file says otherwise than a run.
-
-    Args:
-        saved: What the file says.
-        results: The run, for instance from `run_again`.
-
-    Returns:
-        `seed`, `digest`, `summary`, `series`, `r_t`; `columns` of a Parquet file;
-        `daily.csv`, `infections.csv` of a folder; `version` if another one made the
-        file, since the running one cannot speak for it. Nothing where all is the same.
-    """
-    # As text, for there a number that is not one equals itself.
-    fresh = json.loads(_encoded(_about(results, Path())))
-    found = [
-        name
-        for name in ("version", "seed", "digest", "summary", "series", "r_t")
-        if json.dumps(getattr(saved, name)) != json.dumps(fresh[name])
-    ]
-    return found + [
-        name
-        for name, content in saved.tables.items()
-        if content != _table(results, name)
-    ]
-
-
-def _table(results: Results, name: str) -> bytes:
-    """What stands beside a result under a name."""
     if name == _INFECTIONS:
         return frames.csv(results.infections._asdict())
     daily = frames.daily(results)
@@ -244,27 +209,16 @@ def _read(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _require_same(
-    files: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]
-) -> None:
-    if len(files) != len(now):
-        names = ", ".join(path for path, _ in files) or "no files of people"
-        raise UsageError(
-            f"people: expected {names}, as the result says, got "
-            f"{', '.join(path for path, _ in now) or 'none'}",
-            advice="Give as many files with --people and --network as the run had.",
-        )
-    for (_, expected), (path, found) in zip(files, now, strict=True):
-        if expected != found:
-            raise UsageError(
-                f"{path}: expected the file of the run, SHA-256 {expected}, "
-                f"got another, {found}",
-                advice="Give the right one with --people or --network.",
-            )
+def about(results: Results, folder: Path) -> dict[str, Any]:
+    """What a file in a folder says.
 
+    Args:
+        results: Of a run.
+        folder: Paths of own people are from there.
 
-def _about(results: Results, folder: Path) -> dict[str, Any]:
-    """What a file in a folder says."""
+    Returns:
+        By name; a number that is none is NaN, and null in the file.
+    """
     parameters = seen_from(results.parameters, folder)
     named = parameters.population
     paths = (named.people, *named.networks) if results.files else ()
@@ -290,21 +244,22 @@ def _about(results: Results, folder: Path) -> dict[str, Any]:
 
 def _parsed(data: bytes, place: str, folder: Path) -> Saved:
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
         kind = value["format"]
         if kind != FORMAT:
             raise UsageError(f"{place}: expected {FORMAT}, got {kind!r}")
+        _refuse_more(place, value)
         parameters = Parameters.from_values(value["scenario"])
         return Saved(
             parameters=found_from(parameters, folder),
             seed=value["seed"],
             version=str(value["version"]),
             digest=str(value["digest"]),
-            summary=dict(value["summary"]),
-            series=dict(value["series"]),
-            r_t=list(value["r_t"]),
+            summary={name: _number(x) for name, x in value["summary"].items()},
+            series={name: _row(row) for name, row in value["series"].items()},
+            r_t=_row(value["r_t"]),
             own=tuple(map(str, value["own"])),
-            agents=int(value["agents"]),
+            agents=_people(value["agents"]),
             files=tuple((item["path"], item["sha256"]) for item in value["files"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -314,8 +269,59 @@ def _parsed(data: bytes, place: str, folder: Path) -> Saved:
         ) from error
 
 
-def _encoded(about: Mapping[str, Any]) -> bytes:
-    return f"{json.dumps(about)}\n".encode()
+def _refuse_more(place: str, value: Mapping[str, Any]) -> None:
+    """Refuse what no result says: nobody would compare it with a run."""
+    for name in value:
+        if name not in _FIELDS:
+            raise UsageError(
+                f"{place}: expected the fields {', '.join(_FIELDS)}, got {name!r} too",
+                advice="Remove it: nothing vouches for what a run does not give.",
+            )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _people(value: Any) -> int:  # noqa: ANN401 - whatever a file holds
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise TypeError("expected a number of people")
+    return value
+
+
+def _row(values: Any) -> list[float]:  # noqa: ANN401 - whatever a file holds
+    if not isinstance(values, list):
+        raise TypeError("expected a list")
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - whatever a file holds
+    """A number, or NaN for null."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("expected a number")
+    return float(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+    """The same with null for numbers that are none."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _encoded(found: dict[str, Any]) -> bytes:
+    return f"{json.dumps(_plain(found), allow_nan=False)}\n".encode()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,6 +23,7 @@ from cosignal.simulator.commands.terminal import (
     complain,
     say,
 )
+from cosignal.simulator.version import VERSION
 
 app = typer.Typer(
     help="What an exposure-notification app does to an epidemic.",
@@ -31,6 +32,28 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        say([f"cosignal-sim {VERSION}"], {}, as_json=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and end.",
+            callback=_say_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:

@@ -21,10 +21,13 @@ from cosignal.simulator.commands.terminal import (
     note,
     say,
     scenario_of,
+    tell_idle,
     workers_of,
 )
 from cosignal.simulator.parameters.paths import seen_from
+from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.scenarios import parse_value, write_scenario
+from cosignal.simulator.series import SERIES
 
 
 def sweep_points(
@@ -45,8 +48,18 @@ def sweep_points(
         str, typer.Option(help="Point to compare with, such as app.adoption=0.")
     ] = "",
     measure: Annotated[
-        list[str] | None, typer.Option(help="Figure to show; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Figure to show, or sum:SERIES or mean:SERIES, of all days; "
+            "repeatable."
+        ),
     ] = None,
+    per: Annotated[
+        float, typer.Option(min=0, help="Counts for so many people, such as 100000.")
+    ] = 0,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="Differences in percent of --vs.")
+    ] = False,
     workers: WorkersOption = "auto",
     folder: FolderOption = None,
     as_json: Json = False,
@@ -66,9 +79,16 @@ def sweep_points(
 
     base, values = scenario_of(scenario, settings, people, network), _ranges(vary)
     # Before the first run, or all of them would be for nothing.
-    _require_figures(measure or ())
+    points = grid(values)
+    _require_figures(measure or (), base)
+    if relative and not vs:
+        raise UsageError(
+            "--relative: expected --vs beside it, got none",
+            advice="Name the point to compare with, such as --vs app.adoption=0.",
+        )
     if vs:
-        Study(Setting(base), grid(values), replicates, {}).find(vs)
+        Study(Setting(base), points, replicates, {}).find(vs)
+    tell_idle(base.with_values(point) for point in points)
     with _resumable(folder):
         study = sweep(
             base,
@@ -78,7 +98,7 @@ def sweep_points(
             folder=folder,
             progress=not as_json,
         )
-    table = study.table(vs or None, measure or MEASURES)
+    table = study.table(vs or None, measure or MEASURES, per=per, relative=relative)
     whole = study.finished == study.total
     say(
         table.lines(),
@@ -87,6 +107,9 @@ def sweep_points(
             "finished": study.finished,
             "total": study.total,
             "vs": table.vs,
+            "per": per or None,
+            "relative": relative,
+            "about": table.caption,
             "points": table.as_values(),
         },
         as_json=as_json,
@@ -148,19 +171,23 @@ def fit(
         fitted = seen_from(found.parameters, out.parent)
         out.write_text(write_scenario(fitted), "utf-8")
     distance = float(found.distances.min())
+    if intervals and found.warning:
+        note(f"note: {found.warning}")
     # A posterior's nearest run is luck; how strict it was is not.
     reached = (
         f"tolerance {found.tolerance:.4g}" if intervals else f"distance {distance:.4g}"
     )
     say(
         [_fitted(name, value, intervals) for name, value in found.best.items()]
-        + [reached],
+        + [reached]
+        + ([f"in parentheses: {found.label}"] if intervals else []),
         {
             "ok": True,
             "best": found.best,
             "intervals": {name: list(ends) for name, ends in intervals.items()},
             "distance": distance,
             "tolerance": found.tolerance if intervals else None,
+            "samples": len(found.distances) if intervals else None,
         },
         as_json=as_json,
     )
@@ -199,12 +226,15 @@ def study(
             folder=folder,
             progress=not as_json,
         )
+    smaller = found.smaller(agents or None, replicates or None)
     say(
-        [found.title, found.source, "", *studies.lines(rows)],
+        [found.title, found.source, "", *studies.lines(rows)]
+        + ([smaller] if smaller else []),
         {
             "ok": True,
             "study": found.name,
             "source": found.source,
+            "smaller": bool(smaller),
             "rows": [studies.as_values(row) for row in rows],
         },
         as_json=as_json,
@@ -255,26 +285,28 @@ def _ranges(vary: list[str]) -> dict[str, list[Any]]:
     return found
 
 
-def _require_figures(names: Iterable[str]) -> None:
+def _require_figures(names: Iterable[str], base: Parameters) -> None:
     """Refuse figures that no run has.
 
     Raises:
         UsageError: It names those that there are.
     """
-    if not names:
-        return
-    from cosignal.simulator.simulation import Sim  # noqa: PLC0415 - compiles
+    from cosignal.simulator.experiments.study import WAYS  # noqa: PLC0415 - numpy
+    from cosignal.simulator.results.figures import UNITS  # noqa: PLC0415 - numpy
 
-    known = sorted(Sim(agents=100, days=1, disease__seeds=1).run().summary())
+    known = [*UNITS, *(f"{way}:{name}" for way in WAYS for name in SERIES)]
     for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known)
-            raise UsageError(
-                f"--measure: expected a figure of a run, got {name!r}",
-                advice=f"Did you mean {', '.join(near)}?"
-                if near
-                else f"Known are {', '.join(known)}.",
-            )
+        is_variant = name.startswith("infections_variant_") and base.variants
+        if name in known or is_variant:
+            continue
+        near = difflib.get_close_matches(name, known)
+        raise UsageError(
+            f"--measure: expected a figure of a run, got {name!r}",
+            advice=f"Did you mean {', '.join(near)}?"
+            if near
+            else f"Known are {', '.join(UNITS)}; and sum:NAME or mean:NAME, over all "
+            f"days, of {', '.join(SERIES)}.",
+        )
 
 
 def _fits(texts: list[str]) -> dict[str, tuple[float, float]]:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cosignal.simulator.commands.terminal import Json, say
-from cosignal.simulator.experiments.statistics import number
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.words import number
 
 #: Linux counts in kilobytes, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024

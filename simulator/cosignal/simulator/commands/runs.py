@@ -15,12 +15,13 @@ from cosignal.simulator.commands.terminal import (
     Set,
     say,
     scenario_of,
+    tell_idle,
 )
 from cosignal.simulator.experiments.bars import bar
-from cosignal.simulator.experiments.statistics import number
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.version import VERSION
 
+_FIGURES: Final = (".svg", ".pdf", ".png")
 _SAME: Final = "the same, bit for bit"
 
 
@@ -42,9 +43,10 @@ def run(
     Example: cosignal-sim run scenario.toml --set app.adoption=0.45 --out result.json
     """
     parameters = scenario_of(scenario, settings, people, network)
+    tell_idle([parameters])
     summary, digest = _run(parameters, out, threads, show=not as_json)
     say(
-        [f"{name:<28} {number(value)}" for name, value in summary.items()]
+        [f"{name:<28} {value}" for name, value in _lines(summary)]
         + ([f"result in {out}"] if out else []),
         {
             "ok": True,
@@ -72,26 +74,27 @@ def verify(
 
     Example: cosignal-sim verify result.json
     """
-    from cosignal.simulator.saved import (  # noqa: PLC0415
+    from cosignal.simulator.saved import digest, load  # noqa: PLC0415
+    from cosignal.simulator.verification import (  # noqa: PLC0415
         differences,
-        digest,
-        load,
         run_again,
     )
 
     saved = load(result)
     run = run_again(saved, people, network)
-    again, others = digest(run), differences(saved, run)
-    same = not others
-    numbers = [name for name in others if name != "version"]
+    again, where = digest(run), differences(saved, run)
+    same = not where
+    numbers = [name for name in where if name != "version"]
     verdict = f"not the same: {', '.join(numbers)}" if numbers else _SAME
     made = "" if saved.version == VERSION else _made(saved.version)
     say(
-        [f"{result}: {verdict}{made}"],
+        [f"{result}: {verdict}{made}"]
+        + [f"  {name}: {where[name]}" for name in numbers],
         {
             "ok": same,
             "same_numbers": not numbers,
-            "differences": others,
+            "differences": list(where),
+            "first": where,
             "digest": again,
             "expected": saved.digest,
             "version": VERSION,
@@ -109,13 +112,26 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="HTML file to write.")
     ] = Path("report.html"),
+    title: Annotated[
+        str, typer.Option(help="Of the page; what was run, if not given.")
+    ] = "",
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Write the plots too: .svg, .pdf or .png."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a page about a result: figures, plots, and every parameter changed.
 
+    It does not run the result again; verify does. A result whose totals are not those
+    of its own daily counts is refused.
+
     Example: cosignal-sim report result.json -o report.html
     """
-    from cosignal.simulator.report import write_report  # noqa: PLC0415 - an extra
+    from cosignal.simulator.report import (  # noqa: PLC0415 - an extra
+        drawing_of,
+        write_report,
+    )
     from cosignal.simulator.saved import load, require_folder  # noqa: PLC0415
 
     if out.suffix != ".html":
@@ -124,8 +140,28 @@ def report(
             advice="Such as report.html.",
         )
     require_folder("--out", out.parent)
-    write_report(load(result), out, title=result.stem)
-    say([f"report in {out}"], {"ok": True, "report": str(out)}, as_json=as_json)
+    if figure is not None and figure.suffix not in _FIGURES:
+        raise UsageError(
+            f"--figure: expected a name that ends in {' or '.join(_FIGURES)}, "
+            f"got {figure.name}",
+            advice="Such as figure.svg.",
+        )
+    if figure is not None:
+        require_folder("--figure", figure.parent)
+    saved = load(result)
+    write_report(saved, out, title=title, place=str(result))
+    if figure is not None:
+        drawing_of(saved).savefig(figure)
+    say(
+        [f"report in {out}"] + ([f"figure in {figure}"] if figure else []),
+        {
+            "ok": True,
+            "report": str(out),
+            "figure": str(figure) if figure else None,
+            "verified": False,
+        },
+        as_json=as_json,
+    )
 
 
 def _run(
@@ -143,6 +179,16 @@ def _run(
     if out is not None:
         save(results, out)
     return dict(results.summary()), digest(results)
+
+
+def _lines(summary: dict[str, float]) -> list[tuple[str, str]]:
+    """Figures with units, but for what the scenario does not have."""
+    from cosignal.simulator.results.figures import (  # noqa: PLC0415 - numpy
+        worth_showing,
+        written,
+    )
+
+    return [(name, written(name, x)) for name, x in worth_showing(summary).items()]
 
 
 def _made(version: str) -> str:

@@ -109,6 +109,20 @@ def scenario_of(
     return with_files(parameters, people, networks)
 
 
+def tell_idle(scenarios: Iterable[Parameters]) -> None:
+    """Say on standard error which settings do nothing in any of some scenarios.
+
+    Args:
+        scenarios: One at least; the points of a sweep.
+    """
+    from cosignal.simulator.notes import idle  # noqa: PLC0415 - numpy
+
+    first, *others = (idle(parameters) for parameters in scenarios)
+    for text in first:
+        if all(text in other for other in others):
+            note(f"note: {text}")
+
+
 def workers_of(text: str) -> int | str:
     """Workers as `sweep` takes them."""
     return int(text) if text.isdigit() else text

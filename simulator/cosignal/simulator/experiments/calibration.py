@@ -50,11 +50,14 @@ if TYPE_CHECKING:
 #: What is kept of a trial, in place of a run's figures.
 _DISTANCE: Final = "distance"
 
+#: Fewer samples leave the tails of a posterior open.
+ENOUGH: Final = 100
+
 Ranges = Mapping[str, tuple[float, float]]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fit:
     """What a calibration found.
 
@@ -91,6 +94,33 @@ class Fit:
             found = {name: float(row[place]) for name, row in self.samples.items()}
         whole = whole_numbers(self.base, found)
         return {name: round(x) if name in whole else x for name, x in found.items()}
+
+    @property
+    def label(self) -> str:
+        """What the intervals of a posterior are, and of how many samples."""
+        return f"95 % credible interval, {len(self.distances)} samples"
+
+    @property
+    def warning(self) -> str:
+        """What a posterior of few samples is not; empty for others."""
+        if self.method != "abc-smc" or len(self.distances) >= ENOUGH:
+            return ""
+        return (
+            f"{len(self.distances)} samples are no posterior; its intervals need "
+            f"{ENOUGH} or more: --trials {ENOUGH}, or trials={ENOUGH}"
+        )
+
+    def __repr__(self) -> str:
+        """What was found, in a few lines."""
+        lines = [f"Fit by {self.method}: {len(self.distances)} samples"]
+        for name, value in self.best.items():
+            ends = ""
+            if self.method == "abc-smc":
+                low, high = self.interval(name)
+                ends = f" ({low:.4g} to {high:.4g}, {self.label})"
+            lines.append(f"  {name} = {value:.4g}{ends}")
+        lines += [f"  {self.warning}"] if self.warning else []
+        return "\n".join([*lines, "  .best, .interval(name), .plot(), .to_frame()"])
 
     @property
     def parameters(self) -> Parameters:

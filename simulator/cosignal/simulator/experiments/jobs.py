@@ -24,37 +24,13 @@ from cosignal.simulator.parameters.population import (
     PopulationParameters,
 )
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.series import SERIES
 from cosignal.simulator.version import VERSION
 
 if TYPE_CHECKING:
     from cosignal.simulator.population.files import OwnFiles
     from cosignal.simulator.population.people import People
     from cosignal.simulator.simulation import Own
-
-#: Series of each day that an experiment keeps of a run, beside its summary.
-KEPT: Final = (
-    "infections",
-    "cases",
-    "hospital",
-    "icu",
-    "deaths",
-    "in_isolation",
-    "in_quarantine",
-    "alerts",
-    "false_alerts",
-    "alerts_infected_before",
-    "alerted",
-    "alerts_acted",
-    "alerted_positive",
-    "codes",
-    "uploads",
-    "tests",
-    "traced",
-    "onsets",
-    "quarantines",
-    "app_users",
-)
-
 
 #: Groups of parameters that built-in interventions keep a copy of.
 _TAKEN: Final = ("app", "closures", "isolation", "testing", "tracing")
@@ -87,7 +63,8 @@ class Outcome:
 
     Attributes:
         summary: Figures by name.
-        series: Shape (days,) each. Daily counts, those of `KEPT`.
+        series: Shape (days,) each. Daily counts, those of `series.SERIES` and the
+            user's own.
     """
 
     summary: Mapping[str, float]
@@ -173,7 +150,9 @@ def job_key(
     # The files' digests are in the key; where they lie plays no part.
     plain.pop("population.people")
     plain.pop("population.networks")
-    text = json.dumps([VERSION, plain, common or setting_key(setting)], sort_keys=True)
+    # Runs that another list of series was kept of are no use.
+    known = [VERSION, list(SERIES), plain, common or setting_key(setting)]
+    text = json.dumps(known, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -201,7 +180,8 @@ def run_job(setting: Setting, values: Mapping[str, Any]) -> Outcome:
         threads=1,
         beta=setting.beta,
     ).run()
-    series = {name: np.asarray(results.series(name), np.float64) for name in KEPT}
+    names = dict.fromkeys([*SERIES, *sorted(results.by_age)])
+    series = {name: np.asarray(results.series(name), np.float64) for name in names}
     return Outcome(dict(results.summary()), series)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.experiments.jobs import KEPT
+from cosignal.simulator.series import SERIES, require_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,10 @@ def observed(data: Any, days: int) -> Observed:  # noqa: ANN401 - table, file or
     if not columns:
         raise UsageError(
             "data: expected a series beside day, got none",
-            advice=f"Known are {', '.join(KEPT)}.",
+            advice=f"Known are {', '.join(SERIES)}.",
         )
     for name in columns:
-        if name not in KEPT:
-            raise UsageError(
-                f"data: expected series of a run, got {name!r}",
-                advice=f"Known are {', '.join(KEPT)}.",
-            )
+        require_series(name, (), "data")
     counts = {name: _counts(name, column) for name, column in columns.items()}
     length = len(next(iter(counts.values())))
     whole = _days(when, length, days)

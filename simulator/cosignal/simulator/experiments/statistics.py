@@ -3,10 +3,10 @@
 What this module guarantees:
 
 * Intervals are Student's, for a mean of independent runs; with one run there is none.
+* There is no interval with fewer than four runs; the mean says of how many it is.
 * The interval of a count's mean stays at 0 or above, that of a share's within 0 and 1:
-  from four runs on it is Student's on the scale of the logarithm (of the odds, for a
-  share), which holds the mean of skewed figures more often; with two or three, where
-  that scale would give any width, Student's interval ends at the bound.
+  it is Student's on the scale of the logarithm (of the odds, for a share), which holds
+  the mean of skewed figures more often.
 * `paired` compares runs that share their draws, so that only what differs is left.
 """
 
@@ -18,17 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.words import number
 
 #: Both ends of a 95 % interval leave so much out.
 _TAIL: Final = 0.025
-#: With fewer runs nothing is known of a figure's skewness.
-_FEW: Final = 4
+#: With fewer runs an interval is too wide to say anything, or, where they happen to
+#: agree, too narrow; and nothing is known of a figure's skewness.
+FEW: Final = 4
 #: The exponent of a factor that is as good as any number.
 _FAR: Final = 700.0
 #: After so many a double has no digits left.
 _HALVINGS: Final = 60
-#: From here on digits after the point say nothing.
-_WHOLE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Estimate:
 
     Attributes:
         mean: Of the runs.
-        low: Lower end; the mean itself where there is one run.
-        high: Upper end.
+        low: Lower end; NaN with fewer than `FEW` runs, which say too little of it.
+        high: Upper end, or NaN.
         runs: How many.
     """
 
@@ -48,12 +48,23 @@ class Estimate:
     runs: int
 
     def __str__(self) -> str:
-        """As it stands in tables: mean and, in parentheses, interval."""
+        """As it stands in tables: mean and, in parentheses, interval or runs.
+
+        >>> from math import nan
+        >>> str(Estimate(-8.0, -9.5, -6.5, 10)), str(Estimate(-8.0, nan, nan, 2))
+        ('-8 (-9.5 to -6.5)', '-8 (2 runs)')
+        """
         if self.runs == 0:
             return "-"
-        if self.runs == 1:
-            return number(self.mean)
+        if not self.has_interval:
+            runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
+            return f"{number(self.mean)} ({runs})"
         return f"{number(self.mean)} ({number(self.low)} to {number(self.high)})"
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are runs enough for one."""
+        return math.isfinite(self.low)
 
 
 def estimate(
@@ -67,7 +78,8 @@ def estimate(
         high: Their upper bound, if they have a lower one too: 1 for shares.
 
     Returns:
-        Mean and interval; NaN if no run has the value.
+        Mean and interval, which is NaN with fewer than `FEW` runs; all NaN if no run
+        has the value.
 
     >>> str(estimate([0, 1, 3, 4], low=0)), str(estimate([0, 1, 3, 4]))
     ('2 (0.468 to 8.55)', '2 (-0.905 to 4.91)')
@@ -78,10 +90,10 @@ def estimate(
     if not runs:
         return Estimate(math.nan, math.nan, math.nan, 0)
     mean = float(known.mean())
-    if runs == 1:
-        return Estimate(mean, mean, mean, 1)
+    if runs < FEW:
+        return Estimate(mean, math.nan, math.nan, runs)
     half = student_t(1 - _TAIL, runs - 1) * float(known.std(ddof=1)) / math.sqrt(runs)
-    if low < mean < high and math.isfinite(low) and runs >= _FEW:
+    if low < mean < high and math.isfinite(low):
         return Estimate(mean, *_within_bounds(mean, half, low, high), runs)
     return Estimate(mean, max(low, mean - half), min(high, mean + half), runs)
 
@@ -143,17 +155,6 @@ def student_t(probability: float, freedom: int) -> float:
         else:
             high = middle
     return math.sqrt(freedom) * math.tan(low)
-
-
-def number(value: float) -> str:
-    """Write a number with as many digits as a reader wants.
-
-    >>> number(1234.5), number(0.12345), number(-0.0000123)
-    ('1,234', '0.123', '-1.23e-05')
-    """
-    if not math.isfinite(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
 
 
 def _within(angle: float, freedom: int) -> float:

@@ -7,20 +7,24 @@ What this module guarantees:
 * What is not finished is left out, and counted.
 """
 
+import difflib
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.jobs import Outcome, Setting
-from cosignal.simulator.experiments.statistics import Estimate, estimate, paired
+from cosignal.simulator.experiments.statistics import FEW, Estimate, estimate, paired
 from cosignal.simulator.experiments.tables import Row, Table
+from cosignal.simulator.results.figures import unit_of
 from cosignal.simulator.scenarios import parse_value
+from cosignal.simulator.series import require_series
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,11 +33,18 @@ Point = Mapping[str, Any]
 #: What a table shows if nothing else is asked for.
 MEASURES = ("infections", "peak_infections", "deaths", "quarantine_days", "alerts")
 
+#: So many points are named where a study is shown in short.
+_SHOWN: Final = 6
+#: How a daily series becomes one number.
+WAYS: Final[Mapping[str, Callable[[npt.NDArray[np.float64]], float]]] = {
+    "sum": lambda row: float(row.sum()),
+    "mean": lambda row: float(row.mean()),
+}
 _ANY_SIGN = ("growth_rate",)
 _SHARES = ("attack_rate", "false_alert_share", "ppv")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Study:
     """Finished runs by point and replicate.
 
@@ -76,13 +87,21 @@ class Study:
     ) -> npt.NDArray[np.float64]:
         """Shape (replicates,). A figure of each run of a point; NaN if not finished.
 
+        Args:
+            measure: Name of a figure; or `sum:` or `mean:` and that of a daily series.
+            point: As for `find`.
+
         Raises:
             UsageError: No run has such a figure, or there is no such point.
         """
+        kind, colon, series = measure.partition(":")
+        if colon and kind in WAYS:
+            return self._days(kind, series, point)
         known = self.measures
         if known and measure not in known:
             raise UsageError(
-                f"measure: expected one of {', '.join(known)}, got {measure!r}"
+                f"measure: expected one of {', '.join(known)}, got {measure!r}",
+                advice="Or sum:NAME or mean:NAME of a daily series.",
             )
         index = self.find(point)
         found = np.full(self.replicates, math.nan)
@@ -93,16 +112,31 @@ class Study:
         return found
 
     def sums(self, series: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
-        """Shape (replicates,). Sum of a daily series, of each run of a point."""
+        """Shape (replicates,). Sum of a daily series, of each run of a point.
+
+        Raises:
+            UsageError: No run has such a series, or there is no such point.
+        """
+        return self._days("sum", series, point)
+
+    def _days(
+        self, kind: str, series: str, point: "int | str | Point"
+    ) -> npt.NDArray[np.float64]:
+        self._require(series)
         index = self.find(point)
         found = np.full(self.replicates, math.nan)
         for (place, replicate), outcome in self.outcomes.items():
             if place == index:
-                found[replicate] = outcome.series[series].sum()
+                found[replicate] = WAYS[kind](outcome.series[series])
         return found
 
     def series(self, name: str, point: "int | str | Point") -> npt.NDArray[np.float64]:
-        """Shape (finished, days). A daily series of each finished run of a point."""
+        """Shape (finished, days). A daily series of each finished run of a point.
+
+        Raises:
+            UsageError: No run has such a series, or there is no such point.
+        """
+        self._require(name)
         index = self.find(point)
         rows = [
             outcome.series[name]
@@ -111,6 +145,10 @@ class Study:
         ]
         days = self.setting.parameters.days
         return np.array(rows) if rows else np.empty((0, days))
+
+    def _require(self, name: str) -> None:
+        for outcome in self.outcomes.values():
+            require_series(name, outcome.series)
 
     def estimate(self, measure: str, point: "int | str | Point") -> Estimate:
         """Mean of a figure at a point, with its 95 % interval.
@@ -164,23 +202,85 @@ class Study:
         self,
         vs: "int | str | Point | None" = None,
         measures: Sequence[str] = MEASURES,
+        *,
+        per: float = 0,
+        relative: bool = False,
     ) -> Table:
         """Means with 95 % intervals, and paired differences.
 
         Args:
             vs: Point to compare with, as `app.adoption=0`; None for means only.
-            measures: Which figures.
+            measures: Which figures; or `sum:` or `mean:` and a daily series.
+            per: Counts for so many people; 0 for as they are. Shares, rates and days
+                of the calendar stay as they are.
+            relative: Differences in percent of the point compared with: the ratio of
+                means over runs of the same seeds, with a jackknife interval.
         """
         base = None if vs is None else self.find(vs)
         rows = []
         for index in range(len(self.points)):
-            means = {name: self.estimate(name, index) for name in measures}
+            factors = {name: self._factor(name, index, per) for name in measures}
+            means = {n: scaled(self.estimate(n, index), factors[n]) for n in measures}
             less: dict[str, Estimate] = {}
             if base is not None and index != base:
-                less = {name: self.difference(name, index, base) for name in measures}
+                less = {
+                    name: self._change(name, index, base)
+                    if relative
+                    else scaled(self.difference(name, index, base), factors[name])
+                    for name in measures
+                }
             rows.append(Row(label(self.points[index]), means, less))
         against = None if base is None else rows[base].point
-        return Table(tuple(measures), tuple(rows), against)
+        caption = self._caption() + (f"; counts per {per:,.0f} people" if per else "")
+        return Table(tuple(measures), tuple(rows), against, caption, relative=relative)
+
+    def _factor(self, measure: str, index: int, per: float) -> float:
+        """What makes a figure one per so many people; 1 for what counts nothing."""
+        if not per or not is_count(measure):
+            return 1.0
+        return per / self.people(index)
+
+    def _change(self, measure: str, index: int, base: int) -> Estimate:
+        """Relative difference to another point, in percent."""
+        return scaled(self.reduction(measure, index, base), -100.0)
+
+    def people(self, point: "int | str | Point" = 0) -> int:
+        """How many people the runs of a point have."""
+        setting = self.setting
+        if setting.population is not None:
+            return len(setting.population.age)
+        if setting.files is not None:
+            return len(setting.files.people.columns["person"])
+        changed = self.points[self.find(point)]
+        return setting.parameters.with_values(changed).population.agents
+
+    def _caption(self) -> str:
+        """Of how many runs, people and days a table is."""
+        runs = [
+            sum(place == index for place, _ in self.outcomes)
+            for index in range(len(self.points))
+        ]
+        people = {self.people(index) for index in range(len(self.points))}
+        days = {
+            self.setting.parameters.with_values(point).days for point in self.points
+        }
+        enough = min(runs) >= FEW
+        ends = "95 % intervals" if enough else f"intervals from {FEW} runs on"
+        return (
+            f"means of {_span(runs)} {'run' if max(runs) == 1 else 'runs'}, {ends}; "
+            f"{_span(people)} people, {_span(days)} days"
+        )
+
+    def __repr__(self) -> str:
+        """What was run, in a few lines; `table()` says what came out."""
+        points = "; ".join(map(label, self.points[:_SHOWN]))
+        more = len(self.points) - _SHOWN
+        return (
+            f"Study: {self.finished} of {self.total} runs, {self.replicates} at each "
+            f"of {len(self.points)} points\n"
+            f"  {points}{f' and {more} more' if more > 0 else ''}\n"
+            "  .table(vs), .plot(), .to_frame(), .values(measure, point)"
+        )
 
     def to_frame(self) -> "DataFrame":
         """One row a run: what its point changed, replicate, seed, figures.
@@ -227,10 +327,13 @@ class Study:
             exact = [index for index in fits if wanted == dict(self.points[index])]
             if len(exact or fits) == 1:
                 return (exact or fits)[0]
-        known = "; ".join(label(item) for item in self.points)
+        known = [label(item) for item in self.points]
+        wished = label(point) if isinstance(point, Mapping) else str(point)
+        near = difflib.get_close_matches(wished, known, n=1)
+        question = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(
             f"point: expected one point of the study, got {point!r}",
-            advice=f"There are: {known}",
+            advice=f"{question}There are: {'; '.join(known)}",
         )
 
 
@@ -244,6 +347,27 @@ def bounds(measure: str) -> tuple[float, float]:
         return -math.inf, math.inf
     is_share = measure in _SHARES or measure.startswith("share_")
     return 0.0, 1.0 if is_share else math.inf
+
+
+def is_count(measure: str) -> bool:
+    """Whether a figure grows with the number of people.
+
+    >>> is_count("deaths"), is_count("ppv"), is_count("sum:cases"), is_count("peak_day")
+    (True, False, True, False)
+    """
+    kind, colon, _ = measure.partition(":")
+    if colon and kind in WAYS:
+        return True
+    unit = unit_of(measure)
+    return not (unit.startswith("share") or unit in ("day", "days")) and measure != "r"
+
+
+def scaled(item: Estimate, factor: float) -> Estimate:
+    """An estimate in another unit."""
+    low, high = item.low * factor, item.high * factor
+    if factor < 0:
+        low, high = high, low
+    return Estimate(item.mean * factor, low, high, item.runs)
 
 
 def label(point: Point) -> str:
@@ -282,13 +406,18 @@ def ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> Est
     if not runs or below.sum() == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
     whole = above.sum() / below.sum()
-    if runs == 1:
-        return Estimate(whole, whole, whole, 1)
+    if runs < FEW:
+        return Estimate(whole, math.nan, math.nan, runs)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = (above.sum() - above) / (below.sum() - below)
     pseudo = estimate(runs * whole - (runs - 1) * left)
     half = (pseudo.high - pseudo.low) / 2
     return Estimate(whole, whole - half, whole + half, runs)
+
+
+def _span(values: Sequence[int] | AbstractSet[int]) -> str:
+    low, high = min(values, default=0), max(values, default=0)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _wanted(text: str) -> dict[str, Any]:

@@ -33,25 +33,29 @@ class Table:
         measures: Figures, in their order.
         rows: One for each point.
         vs: The point that others are compared with; None for none.
+        caption: Of how many runs, people and days it is.
+        relative: Whether differences are in percent.
     """
 
     measures: tuple[str, ...]
     rows: tuple[Row, ...]
     vs: str | None = None
+    caption: str = ""
+    relative: bool = False
 
     def __str__(self) -> str:
         """For people: differences below the means, where there are any."""
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """The table's lines, columns aligned."""
+        """The table's lines, columns aligned; the caption stands last."""
         cells = [["", *self.measures]]
         for row in self.rows:
             cells.append([row.point, *(str(row.means[name]) for name in self.measures)])
             if row.differences:
                 cells.append(
                     [
-                        f"  less {self.vs}",
+                        f"  less {self.vs}{', %' if self.relative else ''}",
                         *(_signed(row.differences[name]) for name in self.measures),
                     ]
                 )
@@ -61,7 +65,7 @@ class Table:
                 cell.ljust(width) for cell, width in zip(row, widths, strict=True)
             ).rstrip()
             for row in cells
-        ]
+        ] + ([self.caption] if self.caption else [])
 
     def as_values(self) -> list[dict[str, Any]]:
         """For programs: one object a point."""
@@ -105,8 +109,8 @@ def _plain(item: Estimate) -> dict[str, float | None]:
     known = item.runs > 0
     return {
         "mean": item.mean if known else None,
-        "low": item.low if known else None,
-        "high": item.high if known else None,
+        "low": item.low if item.has_interval else None,
+        "high": item.high if item.has_interval else None,
         "runs": item.runs,
     }
 

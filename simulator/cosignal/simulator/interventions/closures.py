@@ -2,7 +2,7 @@
 
 What this module guarantees:
 
-* Closures of one layer multiply.
+* Closures of one layer multiply; the series `closures` counts those in force.
 * A closure with a trigger begins on the day after the first one, from `start` on, with
   so many positive results; it lasts until `stop`, whatever cases do.
 """
@@ -36,6 +36,7 @@ class LayerClosure:
         """Let a share of the contacts remain."""
         if self.closure.trigger == 0 or self._is_triggered(sim, day):
             sim.factors[LAYERS.index(self.closure.layer)] *= self.closure.factor
+            sim.record.add("closures", day, 1)
 
     def _is_triggered(self, sim: "Sim", day: int) -> bool:
         cases = sim.record.series("cases")[self.start : day]

@@ -7,6 +7,7 @@ What this module guarantees:
 * A value out of range is refused by its dotted name, with the allowed range.
 """
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final
@@ -30,6 +31,7 @@ class Declaration:
         choices: All allowed values of a text.
         source: Where the default comes from.
         symbol: As in the explanation of the model.
+        words: What people call each choice; empty if as it is.
     """
 
     meaning: str
@@ -39,6 +41,7 @@ class Declaration:
     choices: tuple[str, ...]
     source: str
     symbol: str
+    words: tuple[str, ...] = ()
 
 
 def parameter(
@@ -51,6 +54,7 @@ def parameter(
     high: float | None = None,
     choices: Sequence[str] = (),
     symbol: str = "",
+    words: Sequence[str] = (),
 ) -> Any:  # noqa: ANN401 - as dataclasses.field
     """Declare a field of a group of parameters.
 
@@ -63,8 +67,11 @@ def parameter(
         high: Greatest allowed value.
         choices: All allowed values of a text.
         symbol: As in the explanation of the model.
+        words: What people call each of the choices.
     """
-    declaration = Declaration(meaning, unit, low, high, tuple(choices), source, symbol)
+    declaration = Declaration(
+        meaning, unit, low, high, tuple(choices), source, symbol, tuple(words)
+    )
     return field(default=default, metadata={_KEY: declaration})
 
 
@@ -96,7 +103,7 @@ def check(name: str, declared: Declaration, value: Any) -> None:  # noqa: ANN401
         if value not in declared.choices:
             raise UsageError(
                 f"{name}: expected one of {', '.join(declared.choices)}, got {value!r}",
-                advice=declared.meaning + ".",
+                advice=f"{_nearest(declared, str(value))}{declared.meaning}.",
             )
         return
     for number in value if isinstance(value, tuple) else (value,):
@@ -110,6 +117,15 @@ def check(name: str, declared: Declaration, value: Any) -> None:  # noqa: ANN401
                 f"{name}: expected {range_of(low, high)}, got {number}",
                 advice=declared.meaning + ".",
             )
+
+
+def _nearest(declared: Declaration, value: str) -> str:
+    """Ask whether another choice was meant, by what it or people call it."""
+    named = {choice.casefold(): choice for choice in declared.choices}
+    words = zip(declared.words, declared.choices, strict=False)
+    named |= {word.casefold(): choice for word, choice in words}
+    near = difflib.get_close_matches(value.casefold(), named, n=1)
+    return f"Did you mean {named[near[0]]}? " if near else ""
 
 
 def range_of(low: float | None, high: float | None) -> str:

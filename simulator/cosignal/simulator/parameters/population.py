@@ -1,10 +1,18 @@
 """Who is there, and how they meet."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from cosignal.simulator.parameters.declaration import parameter
 
-PLACES = ("FR", "UK", "DE", "CH")
+#: Countries, and what people call them.
+PLACE_NAMES: Final = {
+    "FR": "France",
+    "UK": "United Kingdom",
+    "DE": "Germany",
+    "CH": "Switzerland",
+}
+PLACES: Final = tuple(PLACE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class PopulationParameters:
         "Country whose age pyramid, households and contact matrices are used",
         unit="",
         choices=PLACES,
+        words=tuple(PLACE_NAMES.values()),
         source="UN WPP 2020; INSEE, ONS, Destatis, FSO; POLYMOD, Prem 2017",
     )
     agents: int = parameter(

@@ -213,13 +213,31 @@ def _current(group: Any, head: str, name: str) -> Any:  # noqa: ANN401 - any val
     known = [item.name for item in fields(group)]
     if head in known:
         return getattr(group, head)
-    near = difflib.get_close_matches(head, known)
+    above = name[: len(name) - len(head)] if name.endswith(head) else ""
     raise UsageError(
         f"{name}: expected a parameter, got {head!r}",
-        advice=f"Did you mean {', '.join(near)}?"
-        if near
-        else f"Known are {', '.join(known)}.",
+        advice=_question(name, above, head, known),
     )
+
+
+def _question(name: str, above: str, head: str, known: list[str]) -> str:
+    """Ask for the nearest name of the group, or of any: `adoption` is in `app`.
+
+    Args:
+        name: As it was given, with the groups above.
+        above: Groups above, with their points.
+        head: What does not exist.
+        known: Names in the group.
+    """
+    whole = [item for item, _, _ in declarations(Parameters())]
+    last = name.rpartition(".")[2].casefold()
+    meant = [item for item in whole if item.rpartition(".")[2].casefold() == last]
+    lower = {item.casefold(): item for item in known}
+    near = [lower[x] for x in difflib.get_close_matches(head.casefold(), lower)]
+    meant = meant or [f"{above}{item}" for item in near]
+    if not meant:
+        return f"Known are {', '.join(known)}."
+    return f"Did you mean {', '.join(meant)}?"
 
 
 def _no_parameter(current: Any, above: str, name: str) -> UsageError:  # noqa: ANN401

@@ -3,14 +3,15 @@
 ======================================= ================================================
 one run                                 `plot_results`
 curves with bands                       `curves`
-a figure over one parameter             `response`, `overview`
+a figure over one parameter             `response`, `change`, `overview`
 a figure over two                       `heat_map`
 averted against spent                   `pareto`
 which parameter matters                 `tornado`
 a calibration                           `plot_fit`
 ======================================= ================================================
 
-All give a figure to save, `figure.savefig("name.png")`; notebooks show it.
+All give a figure to save, `figure.savefig("name.svg")` or another ending; notebooks
+show it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from cosignal.protocol.errors import UsageError
 from cosignal.simulator.plots.fits import plot_fit
 from cosignal.simulator.plots.runs import plot_results, plot_series
 from cosignal.simulator.plots.studies import (
+    change,
     curves,
     heat_map,
     overview,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from cosignal.simulator.experiments.study import Study
 
 __all__ = [
+    "change",
     "curves",
     "heat_map",
     "overview",
@@ -49,6 +52,7 @@ __all__ = [
 _KINDS = {
     "curves": curves,
     "response": response,
+    "change": change,
     "overview": overview,
     "heat_map": heat_map,
     "pareto": pareto,
@@ -63,8 +67,8 @@ def plot_study(study: "Study", *names: str, kind: str = "", **options: Any) -> A
         study: Finished runs.
         names: Parameters: one for an overview, two for a heat map; those of the study
             if none are given.
-        kind: Of `curves`, `response`, `overview`, `heat_map`, `pareto`, `tornado`;
-            chosen by the study if empty.
+        kind: Of `curves`, `response`, `change`, `overview`, `heat_map`, `pareto`,
+            `tornado`; chosen by the study if empty.
         **options: Of that plot, for example `vs="app.adoption=0"`.
 
     Returns:
@@ -79,7 +83,7 @@ def plot_study(study: "Study", *names: str, kind: str = "", **options: Any) -> A
         raise UsageError(f"kind: expected one of {', '.join(_KINDS)}, got {name!r}")
     if name == "overview":
         chosen = chosen[:1]
-    given = chosen if name in ("overview", "heat_map", "response") else ()
+    given = chosen if name in ("overview", "heat_map", "response", "change") else ()
     return _KINDS[name](study, *given, **options)  # type: ignore[operator]
 
 

@@ -22,12 +22,20 @@ def plot_fit(fit: "Fit") -> style.Drawing:
                 bins=20,
                 color=style.BLUE,
             )
-            style.titled(axis, "posterior", style.readable(name), "weight")
+            style.titled(
+                axis,
+                f"posterior, {len(column)} samples",
+                style.with_unit(name),
+                "weight",
+            )
         else:
             axis.plot(column, fit.distances, "o", color=style.BLUE, markersize=4)
             axis.axvline(fit.best[name], color=style.RED, linewidth=1)
             axis.set_ylim(bottom=0)
             style.titled(
-                axis, "trials; line: the best", style.readable(name), "distance"
+                axis,
+                f"{len(column)} trials; line: the best",
+                style.with_unit(name),
+                "distance",
             )
     return drawing

@@ -1,7 +1,7 @@
 """One run on one page."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from cosignal.simulator.plots import style
 
 if TYPE_CHECKING:
     from cosignal.simulator.results import Results
+
+_WEEK: Final = 7
+#: With fewer infections in a week a reproduction number is luck.
+_FEW: Final = 20
 
 Rows = Mapping[str, npt.NDArray[np.float64]]
 
@@ -28,7 +32,7 @@ def plot_series(series: Rows, reproduction: npt.NDArray[np.float64]) -> style.Dr
     """
     drawing, axes = style.panels(2, 3)
     infections_by_layer(axes[0], series)
-    reproduction_number(axes[1], reproduction)
+    reproduction_number(axes[1], enough_infections(series, reproduction))
     hospital(axes[2], series)
     at_home(axes[3], series)
     tests(axes[4], series)
@@ -37,15 +41,52 @@ def plot_series(series: Rows, reproduction: npt.NDArray[np.float64]) -> style.Dr
 
 
 def infections_by_layer(axis: Axes, series: Rows) -> None:
-    """Stacked new infections a day, by where they happened."""
+    """Stacked new infections, by where they happened: means of a week.
+
+    Days with a closure in force are shaded.
+    """
     days = _days(series)
-    rows = [_row(series, f"infections_{layer}") for layer in LAYERS]
+    rows = [style.weekly(_row(series, f"infections_{layer}")) for layer in LAYERS]
     axis.stackplot(
         days, rows, labels=LAYERS, colors=[style.LAYER_COLOURS[x] for x in LAYERS]
     )
-    style.titled(axis, "New infections a day, by layer", "day", "people")
+    shade(axis, _row(series, "closures") > 0, "closure in force")
+    # Room for the legend.
+    axis.set_ylim(0, 1.45 * max(1.0, float(np.sum(rows, axis=0).max(initial=0))))
+    style.titled(axis, "Infections by layer, mean of 7 days", "day", "infections a day")
     style.counted(axis)
-    axis.legend(fontsize=7, frameon=False)
+    axis.legend(fontsize=7, frameon=False, ncols=2, loc="upper right")
+
+
+def shade(axis: Axes, inside: npt.NDArray[np.bool_], label: str) -> None:
+    """Shade runs of days behind what is drawn.
+
+    Args:
+        axis: To draw on.
+        inside: Shape (days,).
+        label: Of all of them, in the legend.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(int), [0]])))
+    for number, (first, end) in enumerate(edges.reshape(-1, 2).tolist()):
+        axis.axvspan(
+            first - 0.5,
+            end - 0.5,
+            color=style.GREY,
+            alpha=0.18,
+            linewidth=0,
+            zorder=0,
+            label=label if number == 0 else None,
+        )
+
+
+def enough_infections(
+    series: Rows, reproduction: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Leave out days whose window has hardly any infections: there luck decides."""
+    week = np.convolve(_row(series, "infections"), np.ones(_WEEK))
+    masked = np.array(reproduction, np.float64)
+    masked[week[: len(masked)] < _FEW] = np.nan
+    return masked
 
 
 def reproduction_number(axis: Axes, values: npt.NDArray[np.float64]) -> None:
@@ -56,25 +97,39 @@ def reproduction_number(axis: Axes, values: npt.NDArray[np.float64]) -> None:
     top = float(np.quantile(known, 0.98)) if len(known) else 1.0
     axis.set_ylim(0, max(1.5, 1.15 * top))
     axis.set_xlim(*_across(len(values)))
-    style.titled(axis, "Reproduction number", "day", "infected by one person")
+    style.titled(
+        axis,
+        f"Reproduction number, where {_FEW} or more in 7 days",
+        "day",
+        "infected by one person",
+    )
 
 
 def hospital(axis: Axes, series: Rows) -> None:
-    """People in hospital and intensive care, and deaths up to each day."""
+    """People in hospital and intensive care; deaths so far on an axis of their own."""
     days = _days(series)
     axis.plot(days, _row(series, "hospital"), color=style.BLUE, label="in hospital")
     axis.plot(days, _row(series, "icu"), color=style.RED, label="in intensive care")
-    axis.plot(
+    axis.set_ylim(bottom=0)
+    style.titled(axis, "Beds (left) and deaths (right)", "day", "people in beds")
+    style.counted(axis)
+    beside = axis.twinx()
+    beside.plot(
         days,
         np.cumsum(_row(series, "deaths")),
         color="black",
         linestyle=":",
         label="deaths so far",
     )
-    axis.set_ylim(bottom=0)
-    style.titled(axis, "Hospital and deaths", "day", "people")
-    style.counted(axis)
-    axis.legend(fontsize=7, frameon=False)
+    beside.set_ylim(bottom=0)
+    beside.set_ylabel("deaths so far", fontsize=8)
+    beside.tick_params(labelsize=8)
+    beside.spines["top"].set_visible(False)
+    style.counted(beside)
+    lines = [*axis.get_lines(), *beside.get_lines()]
+    axis.legend(
+        lines, [str(line.get_label()) for line in lines], fontsize=7, frameon=False
+    )
 
 
 def at_home(axis: Axes, series: Rows) -> None:
@@ -106,22 +161,25 @@ def tests(axis: Axes, series: Rows) -> None:
     axis.plot(days, _row(series, "infections"), color=style.GREY, label="infections")
     axis.plot(days, _row(series, "cases"), color=style.BLUE, label="positive tests")
     axis.set_ylim(bottom=0)
-    style.titled(axis, "Infections and positive tests a day", "day", "people")
+    style.titled(axis, "Infections and positive tests", "day", "a day")
     style.counted(axis)
     axis.legend(fontsize=7, frameon=False)
 
 
 def cascade(axis: Axes, series: Rows) -> None:
-    """From positive tests to people who stay at home because of an alert."""
+    """From positive tests to people who stay at home because of an alert.
+
+    "Alerts to infected" are those to people infected at the exposure or since.
+    """
     alerts, wrong = _total(series, "alerts"), _total(series, "false_alerts")
     wrong += _total(series, "alerts_infected_before")
     steps = (
         ("positive tests", _total(series, "cases"), style.BLUE),
         ("uploads", _total(series, "uploads"), style.BLUE),
         ("alerts", alerts, style.ORANGE),
-        ("  infected at the exposure or since", max(alerts - wrong, 0.0), style.RED),
+        ("alerts to infected", max(alerts - wrong, 0.0), style.RED),
         ("people alerted", _total(series, "alerted"), style.ORANGE),
-        ("  who stay at home", _total(series, "alerts_acted"), style.GREEN),
+        ("alerted, stay at home", _total(series, "alerts_acted"), style.GREEN),
     )
     places = np.arange(len(steps))[::-1]
     axis.barh(places, [step[1] for step in steps], color=[step[2] for step in steps])
@@ -138,7 +196,7 @@ def cascade(axis: Axes, series: Rows) -> None:
     axis.grid(visible=False)
     axis.set_xlim(0, 1.18 * max(1.0, *(step[1] for step in steps)))
     style.counted(axis, "x")
-    style.titled(axis, "Alert cascade, whole run", "people")
+    style.titled(axis, "Alert cascade, whole run", "tests, alerts or people")
 
 
 def _across(days: int) -> tuple[float, float]:

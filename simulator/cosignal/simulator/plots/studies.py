@@ -4,25 +4,31 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from cosignal.protocol.errors import UsageError
+from cosignal.simulator.experiments.statistics import FEW, Estimate
 from cosignal.simulator.experiments.study import label
 from cosignal.simulator.plots import style
 from cosignal.simulator.plots.labels import write_apart
+from cosignal.simulator.results.figures import unit_of
 
 if TYPE_CHECKING:
     from cosignal.simulator.experiments.study import Point, Study
 
 #: Responses beside the curves, if nothing else is asked for.
 _RESPONSES: Final = ("infections", "deaths", "quarantine_days")
+#: From so many runs on, 95 % of them are others than all.
+_MANY: Final = 20
 #: More curves than that cannot be told apart.
 _MOST_CURVES: Final = 8
 
 
 def curves(study: "Study", series: str = "infections", axis: Axes | None = None) -> Any:  # noqa: ANN401 - figure, or the axes given
     """Draw a daily series of each point: median, and a band for 95 % of the runs.
+
+    With fewer than 20 runs the band is from the least to the greatest; of one run there
+    is the run.
 
     Days are means of a week, or weekends would hide everything else.
 
@@ -38,16 +44,18 @@ def curves(study: "Study", series: str = "infections", axis: Axes | None = None)
         if not len(rows):
             continue
         days = np.arange(rows.shape[1])
-        low, middle, high = np.quantile(_weekly(rows), (0.025, 0.5, 0.975), axis=0)
+        tail = 0.025 if len(rows) >= _MANY else 0.0
+        band = (tail, 0.5, 1 - tail)
+        low, middle, high = np.quantile(style.weekly(rows), band, axis=0)
         target.fill_between(days, low, high, color=colour, alpha=0.15, linewidth=0)
         target.plot(days, middle, color=colour, label=_short_label(study, place))
     if len(study.points) > 1:
         target.legend(fontsize=7, frameon=False, title=_title(study), title_fontsize=8)
     style.titled(
         target,
-        f"{style.readable(series)} a day, mean of 7 days: median and 95 % of runs",
+        f"{style.readable(series)} a day, mean of 7 days: {_band_words(study)}",
         "day",
-        "people",
+        f"{style.readable(series)} a day",
     )
     target.set_ylim(bottom=0)
     style.counted(target)
@@ -55,7 +63,10 @@ def curves(study: "Study", series: str = "infections", axis: Axes | None = None)
 
 
 def response(study: "Study", name: str, measure: str, axis: Axes | None = None) -> Any:  # noqa: ANN401 - figure, or the axes given
-    """Draw how a figure depends on a parameter: means with 95 % intervals."""
+    """Draw how a figure depends on a parameter: means with 95 % intervals.
+
+    Intervals are of each point by itself; see `change` for those of differences.
+    """
     drawing, target = _target(axis, 4.5, 3.5)
     places = [i for i, point in enumerate(study.points) if name in point]
     if not places:
@@ -66,29 +77,74 @@ def response(study: "Study", name: str, measure: str, axis: Axes | None = None) 
     values = [study.points[place][name] for place in places]
     found = [study.estimate(measure, place) for place in places]
     x = values if _are_numbers(values) else list(range(len(values)))
-    means = np.array([item.mean for item in found])
-    ends = np.array([[i.mean - i.low, i.high - i.mean] for i in found]).T
-    target.errorbar(
-        x, means, yerr=ends, color=style.BLUE, marker="o", markersize=4, capsize=3
-    )
+    _bars(target, x, found)
     if x is not values:
         target.set_xticks(list(x), [str(value) for value in values])
     target.set_ylim(bottom=0)
     style.counted(target)
     style.titled(
-        target, f"{style.readable(measure)}: mean, 95 % interval", style.with_unit(name)
+        target,
+        f"{style.readable(measure)}: {_mean_words(study)}",
+        style.with_unit(name),
+        unit_of(measure),
+    )
+    return drawing or target
+
+
+def change(
+    study: "Study",
+    name: str,
+    measure: str,
+    vs: "int | str | Point" = 0,
+    axis: Axes | None = None,
+) -> Any:  # noqa: ANN401 - figure, or the axes given
+    """Draw the paired difference of a figure to another point, seed by seed.
+
+    Args:
+        study: Whose runs.
+        name: Parameter on the x axis.
+        measure: Which figure.
+        vs: Point to compare with.
+        axis: To draw on; a figure of its own if None.
+    """
+    drawing, target = _target(axis, 4.5, 3.5)
+    base = study.find(vs)
+    places = [p for p, point in enumerate(study.points) if name in point and p != base]
+    values = [study.points[place][name] for place in places]
+    x = values if _are_numbers(values) else list(range(len(values)))
+    _bars(target, x, [study.difference(measure, place, base) for place in places])
+    if x is not values:
+        target.set_xticks(list(x), [str(value) for value in values])
+    target.axhline(0, color=style.GREY, linewidth=0.8, linestyle="--")
+    style.counted(target)
+    style.titled(
+        target,
+        f"{style.readable(measure)} less {label(study.points[base])},\n"
+        f"seed by seed: {_mean_words(study)}",
+        style.with_unit(name),
+        f"difference, {unit_of(measure)}",
     )
     return drawing or target
 
 
 def overview(
-    study: "Study", name: str, measures: Sequence[str] = _RESPONSES
+    study: "Study",
+    name: str,
+    measures: Sequence[str] = _RESPONSES,
+    vs: "int | str | Point" = 0,
 ) -> style.Drawing:
-    """Curves of all points, and responses of some figures."""
-    drawing, axes = style.panels(2, 2, width=5.0, height=3.4)
+    """Curves of all points, responses of some figures, and one's paired difference."""
+    columns = 2 if len(study.points) > 1 else 1
+    drawing, axes = style.panels(
+        -(-(len(measures) + columns) // 2), 2, width=5.0, height=3.4
+    )
     curves(study, axis=axes[0])
-    for measure, axis in zip(measures, axes[1:], strict=False):
+    if columns > 1:
+        change(study, name, measures[0], vs, axes[1])
+    for measure, axis in zip(measures, axes[columns:], strict=False):
         response(study, name, measure, axis)
+    for axis in axes[columns + len(measures) :]:
+        axis.remove()
     return drawing
 
 
@@ -128,7 +184,9 @@ def heat_map(
     style.counted(beside)
     title = style.readable(measure)
     if vs is not None:
-        title = f"change of {title}, %,\nfrom {label(study.points[study.find(vs)])}"
+        base = label(study.points[study.find(vs)]).replace(" ", "\n")
+        title = f"change of {title}, %, from\n{base}"
+    title += f"\nmean of {_runs(study)}"
     style.titled(axis, title, style.with_unit(x), style.with_unit(y))
     return drawing
 
@@ -166,18 +224,19 @@ def pareto(
         ecolor="#d8d8d8",
         markersize=5,
     )
-    axis.plot(x[front], y[front], "o-", color=style.RED, label="front", zorder=3)
+    if len(places) > 1:
+        axis.plot(x[front], y[front], "o-", color=style.RED, label="front", zorder=3)
+        axis.legend(fontsize=8, frameon=False, loc="upper left")
     axis.axhline(0, color=style.GREY, linewidth=0.6)
     axis.margins(0.12)
-    axis.legend(fontsize=8, frameon=False, loc="upper left")
     style.counted(axis)
     style.counted(axis, "x")
     style.titled(
         axis,
-        f"against {label(study.points[base])}; lines: 95 % intervals\n"
+        f"against {label(study.points[base])}; {_mean_words(study)}\n"
         f"labels: {', '.join(map(style.with_unit, study.names))}",
-        f"{style.readable(spent)} added",
-        f"{style.readable(gained)} averted",
+        f"{style.readable(spent)} added, {unit_of(spent)}",
+        f"{style.readable(gained)} averted, {unit_of(gained)}",
     )
     write_apart(
         axis, [(_values_of(study, p), *at) for p, *at in zip(places, x, y, strict=True)]
@@ -216,7 +275,7 @@ def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
             right = move.mean >= 0
             axis.annotate(
                 f"{value:g}" if isinstance(value, int | float) else str(value),
-                (max(move.high, 0) if right else min(move.low, 0), level),
+                (_end(move, right=right), level),
                 xytext=(4 if right else -4, 0),
                 textcoords="offset points",
                 ha="left" if right else "right",
@@ -232,19 +291,10 @@ def tornado(study: "Study", measure: str = "infections") -> style.Drawing:
     style.titled(
         axis,
         f"change of {style.readable(measure)} from {style.short(mean)}; "
-        "line: 95 % interval",
+        f"{_mean_words(study)}",
+        f"difference to the base, {unit_of(measure)}",
     )
     return drawing
-
-
-def _weekly(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Shape (runs, days). Mean of seven days around each; fewer at both ends."""
-    sums = np.cumsum(np.pad(rows, ((0, 0), (1, 0))), axis=1)
-    days = rows.shape[1]
-    first = np.maximum(np.arange(days) - 3, 0)
-    last = np.minimum(np.arange(days) + 4, days)
-    found: npt.NDArray[np.float64] = (sums[:, last] - sums[:, first]) / (last - first)
-    return found
 
 
 def _front(x: Any, y: Any) -> list[int]:  # noqa: ANN401 - arrays
@@ -271,6 +321,55 @@ def _write_cells(axis: Axes, cells: Any, unit: str) -> None:  # noqa: ANN401 - a
             fontsize=8,
             color="white" if value < middle else "black",
         )
+
+
+def _bars(axis: Axes, x: Sequence[Any], found: Sequence[Estimate]) -> None:
+    """Means, with intervals where there are any."""
+    ends = np.array([[i.mean - i.low, i.high - i.mean] for i in found]).T
+    axis.errorbar(
+        x,
+        [item.mean for item in found],
+        yerr=ends if len(found) else None,
+        color=style.BLUE,
+        marker="o",
+        markersize=4,
+        capsize=3,
+    )
+
+
+def _end(move: Estimate, *, right: bool) -> float:
+    """Where a bar ends, with its interval."""
+    ends = [0.0, move.mean, *([move.low, move.high] if move.has_interval else [])]
+    return max(ends) if right else min(ends)
+
+
+def _runs(study: "Study") -> str:
+    """How many runs points have; after Ctrl-C not all have as many."""
+    places = [place for place, _ in study.outcomes]
+    counts = {places.count(place) for place in range(len(study.points))}
+    least, most = min(counts, default=0), max(counts, default=0)
+    number = f"{most}" if least == most else f"{least} to {most}"
+    return f"{number} {'run' if most == 1 else 'runs'}"
+
+
+def _least(study: "Study") -> int:
+    places = [place for place, _ in study.outcomes]
+    return min(places.count(place) for place in range(len(study.points)))
+
+
+def _mean_words(study: "Study") -> str:
+    """What points and lines are."""
+    interval = ", 95 % interval" if _least(study) >= FEW else ", no interval"
+    return f"mean of {_runs(study)}{interval}"
+
+
+def _band_words(study: "Study") -> str:
+    """What curves and bands are."""
+    least = _least(study)
+    if least <= 1:
+        return _runs(study)
+    band = "95 %" if least >= _MANY else "range"
+    return f"median and {band} of {_runs(study)}"
 
 
 def _target(axis: Axes | None, width: float, height: float) -> tuple[Any, Axes]:

@@ -4,6 +4,9 @@ import io
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.parameters.dictionary import entries
 
@@ -101,6 +104,19 @@ def short(value: float) -> str:
         if abs(value) >= unit:
             return f"{value / unit:.3g}{name}"
     return f"{value:.3g}"
+
+
+def weekly(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shape (..., days). Mean of seven days around each; fewer at both ends."""
+    ends = [(0, 0)] * (rows.ndim - 1)
+    sums = np.cumsum(np.pad(rows, [*ends, (1, 0)]), axis=-1)
+    days = rows.shape[-1]
+    first = np.maximum(np.arange(days) - 3, 0)
+    last = np.minimum(np.arange(days) + 4, days)
+    found: npt.NDArray[np.float64] = (sums[..., last] - sums[..., first]) / (
+        last - first
+    )
+    return found
 
 
 def ramp(number: int) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from cosignal.simulator.results.infections import OUTSIDE, PHASES, InfectionTabl
 def by_layer(infections: InfectionTable) -> dict[str, float]:
     """Share of infections between people, by layer; NaN if there are none."""
     layers = infections.layer[infections.layer != OUTSIDE]
-    return _shares(np.bincount(layers, minlength=len(LAYERS)), LAYERS)
+    return shares_of(np.bincount(layers, minlength=len(LAYERS)), LAYERS)
 
 
 def by_phase(infections: InfectionTable) -> dict[str, float]:
@@ -19,10 +19,11 @@ def by_phase(infections: InfectionTable) -> dict[str, float]:
     infector never has symptoms.
     """
     phases = infections.phase[infections.layer != OUTSIDE]
-    return _shares(np.bincount(phases, minlength=len(PHASES)), PHASES)
+    return shares_of(np.bincount(phases, minlength=len(PHASES)), PHASES)
 
 
-def _shares(counts: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+def shares_of(counts: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Counts by their sum; NaN if that is 0."""
     total = float(counts.sum())
     return {
         name: float(count) / total if total else float("nan")

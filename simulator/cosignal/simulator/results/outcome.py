@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cosignal.protocol.errors import UsageError
-from cosignal.simulator.disease.tables import infectiousness
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.recorder import Recorder
 from cosignal.simulator.results import attribution, frames, reproduction
-from cosignal.simulator.results.figures import figures
+from cosignal.simulator.results.figures import figures, reproduction_of
 from cosignal.simulator.results.infections import InfectionTable
 from cosignal.simulator.results.trees import Tree, tree
+from cosignal.simulator.series import require_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,15 @@ class Results:
         self.files = files
 
     def series(self, name: str) -> Series:
-        """Shape (days,). Counts of each day; zeros if nothing was counted."""
+        """Shape (days,). Counts of each day; zeros if nothing was counted.
+
+        Args:
+            name: One of `series.SERIES`, or what an own intervention counted.
+
+        Raises:
+            UsageError: There is no such series.
+        """
+        require_series(name, self.by_age)
         if name not in self.by_age:
             return np.zeros(self.days)
         total: Series = self.by_age[name][: self.days].sum(axis=1)
@@ -81,8 +89,11 @@ class Results:
         `r` is the mean number infected by early cases and `growth_rate` the growth a
         day of early infections, both of days that measures and luck do not change (see
         `beginning`); `attack_rate` counts people, `infections` counts infections, of
-        which somebody may have several; `imports` are those from outside, the first
-        ones included, and `imports_failed` seeds and arrivals that infected nobody;
+        which somebody may have several, those after the first being `reinfections`;
+        with variants, `infections_variant_first` and one of each name say which;
+        `closure_days` are days with any closure in force; `imports` are those from
+        outside, the first ones included, and `imports_failed` seeds and arrivals that
+        infected nobody;
         `ppv` is the share of alerts to people infected on the day of exposure or since;
         see `interventions.app.alerts`.
         """
@@ -111,12 +122,8 @@ class Results:
             raise UsageError(
                 f"method: expected instantaneous or cohort, got {method!r}"
             )
-        outside = np.bincount(
-            self.infections.day[self.infections.infector < 0], minlength=self.days
-        ).astype(np.float64)
-        local = self.series("infections") - outside
-        profile = infectiousness(self.parameters.disease)
-        return reproduction.instantaneous(local, outside, profile, window)
+        series = {name: self.series(name) for name in ("infections", "imports")}
+        return reproduction_of(series, self.parameters, window)
 
     def generation_times(self) -> npt.NDArray[np.int16]:
         """Days from infection to infection, of all infections between people."""
@@ -137,6 +144,47 @@ class Results:
             UsageError: pandas is not installed.
         """
         return frames.frame(frames.daily(self))
+
+    def save(self, path: "str | Path") -> None:
+        """Write the result, as `cosignal-sim run --out` does; see `saved.save`.
+
+        Args:
+            path: A name that ends in .json or .parquet, or else a folder.
+
+        Raises:
+            UsageError: The name has another ending, or pyarrow is needed and missing.
+        """
+        from cosignal.simulator.saved import save  # noqa: PLC0415 - knows us
+
+        save(self, path)
+
+    def report(self, path: "str | Path", *, title: str = "") -> None:
+        """Write a page about the run: figures, plots, parameters; see `report`.
+
+        Args:
+            path: Of the HTML file.
+            title: Of the page; what was run, if empty.
+
+        Raises:
+            UsageError: matplotlib is not installed.
+        """
+        from cosignal.simulator.report import write_report  # noqa: PLC0415 - an extra
+        from cosignal.simulator.saved import as_saved  # noqa: PLC0415 - knows us
+
+        write_report(as_saved(self), path, title=title)
+
+    def __repr__(self) -> str:
+        """What was run, and what came out, in three lines."""
+        found = self.summary()
+        return (
+            f"Results of {self.days} days, {self.agents:,} people, "
+            f"seed {self.parameters.seed}\n"
+            f"  {found['infections']:,.0f} infections of "
+            f"{100 * found['attack_rate']:.3g} % of people, "
+            f"{found['deaths']:,.0f} deaths, one run without an interval\n"
+            "  .summary(), .series(name), .plot(), .to_frame(), .save(path), "
+            ".report(path)"
+        )
 
     def to_parquet(self, path: "str | Path") -> None:
         """Write the daily counts, with scenario, seed and version; see `saved.save`.

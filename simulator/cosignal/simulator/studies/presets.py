@@ -8,6 +8,7 @@ What this module guarantees:
   published: neither quartiles of single values nor an interval of our own make one.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any, Final
 
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.pool import Workers
-from cosignal.simulator.experiments.statistics import Estimate, estimate, number
-from cosignal.simulator.experiments.study import Point, Study, ratio
+from cosignal.simulator.experiments.statistics import FEW, Estimate, estimate
+from cosignal.simulator.experiments.study import Point, Study, ratio, scaled
 from cosignal.simulator.experiments.sweeps import sweep
 from cosignal.simulator.parameters.tree import Parameters
+from cosignal.simulator.words import number
 
 #: All days of a run.
 WHOLE_RUN: Final = slice(None)
@@ -31,6 +33,8 @@ OUTSIDE: Final = "outside"
 NO_INTERVAL: Final = "no interval"
 OPEN: Final = "no number"
 MATCHED: Final = "matched"
+TOO_FEW_CASES: Final = "no number (too few cases)"
+TOO_FEW_RUNS: Final = "not judged (too few runs)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ class Row:
         ours: Mean over seeds with its 95 % interval.
         verdict: `inside` if our mean is within the published interval, `overlaps` if
             only our interval reaches into it, `outside`; `no interval` if a number was
-            published without one, or `no number`; `matched` if it is no claim.
+            published without one, or `no number`; `matched` if it is no claim. Of ours:
+            `no number (too few cases)` where nothing was there to divide by, and
+            `not judged (too few runs)` where our mean is not within and has no
+            interval.
         ratio: Of our mean to the published number; None if there is none, or it is 0.
     """
 
@@ -140,6 +147,21 @@ class Preset:
         found = [(claim, claim.measure(study)) for claim in self.claims]
         return [Row(claim, ours, _verdict(claim, ours)) for claim, ours in found]
 
+    def smaller(self, agents: int | None, replicates: int | None) -> str:
+        """Warn of fewer people or runs than the study's own; empty if there are none.
+
+        Args:
+            agents: People; the preset's own number if None.
+            replicates: Seeds; the preset's own number if None.
+        """
+        people, runs = self.values["population.agents"], self.replicates
+        if (agents or people) >= people and (replicates or runs) >= runs:
+            return ""
+        return (
+            f"smaller than the study's own {people:,} people and {runs} runs: "
+            "intervals are wide, so that ours overlap theirs easily"
+        )
+
     def scenario(self, agents: int | None = None) -> dict[str, Any]:
         """The scenario's values, for another number of people if one is given."""
         values = dict(self.values)
@@ -186,15 +208,12 @@ def reduction(
     return measure
 
 
-def scaled(item: Estimate, factor: float) -> Estimate:
-    """An estimate in another unit."""
-    ends = sorted((item.low * factor, item.high * factor))
-    return Estimate(item.mean * factor, ends[0], ends[1], item.runs)
-
-
 def lines(rows: Sequence[Row]) -> list[str]:
     """Ours beside the published ones, columns aligned."""
-    cells = [("", "ours, 95 % interval", "published", "")]
+    runs = max((row.ours.runs for row in rows), default=0)
+    head = f"ours, {runs} {'run' if runs == 1 else 'runs'}"
+    head += ", 95 % interval" if runs >= FEW else ""
+    cells = [("", head, "published", "")]
     cells += [
         (
             f"{row.claim.words}{f', {row.claim.unit}' if row.claim.unit else ''}",
@@ -238,6 +257,8 @@ def as_values(row: Row) -> dict[str, Any]:
 
 
 def _verdict(claim: Claim, ours: Estimate) -> str:
+    if not math.isfinite(ours.mean):
+        return TOO_FEW_CASES
     if claim.matched:
         return MATCHED
     if claim.interval is None:
@@ -245,6 +266,8 @@ def _verdict(claim: Claim, ours: Estimate) -> str:
     low, high = claim.interval
     if low <= ours.mean <= high:
         return INSIDE
+    if not ours.has_interval:
+        return TOO_FEW_RUNS
     reaches = ours.low <= high and low <= ours.high
     return OVERLAP if reaches else OUTSIDE
 
