@@ -340,7 +340,7 @@ def _is_of_python(name: str) -> bool:
 
 
 def _is_of_type(value: object) -> bool:
-    """Whether a type or Python itself needs it: a slot; the lock of a cache."""
+    """Whether Python itself needs it: a slot; the lock of a cache, which says nothing."""
     kind = type(value)
     return kind.__name__ in ("member_descriptor", "getset_descriptor", "RLock")
 
