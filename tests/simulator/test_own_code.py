@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial, singledispatch, update_wrapper, wraps
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from cosignal.simulator.interventions import Intervention
 
 #: What the functions below look up.
 LIMIT = 5
+KIND = TypeVar("KIND")
 
 
 def written(folder: Path, name: str, text: str) -> object:
@@ -298,7 +299,8 @@ def test_a_set_that_holds_itself_is_refused_by_name() -> None:
 
 
 def test_what_pickle_would_only_name_is_refused_where_the_name_says_nothing() -> None:
-    code_digest(closing(x=np.sin))
+    assert code_digest(closing(x=np.sin)) != code_digest(closing(x=np.cos))
+    assert code_digest(closing(x=KIND)) == code_digest(closing(x=KIND))
 
     with pytest.raises(UsageError, match=r"got ufunc in .*Closing > more > x"):
         code_digest(closing(x=np.frompyfunc(made, 1, 1)))

@@ -124,12 +124,17 @@ def test_a_forgotten_day_cannot_be_asked_for() -> None:
 
 
 def test_who_was_in_hospital_or_dead_met_nobody_not_even_at_home() -> None:
-    sim = quiet(6)
+    sim = quiet(0)
     sizes = np.diff(sim.people.household_start)
     first = int(sim.people.household_start[np.flatnonzero(sizes >= 4)[0]])
     patient, dead, case = first, first + 1, first + 2
     sim.state.hospital_day[patient], sim.state.end_day[patient] = 2, 5
-    sim.state.status[dead], sim.state.end_day[dead] = DEAD, 4
+    for day in range(6):
+        if day == 4:
+            sim.state.status[dead] = DEAD
+        sim.step()
+    # Infected anew, and as ill as before: of the first stay nothing is left there.
+    sim.state.hospital_day[patient], sim.state.end_day[patient] = 6, 9
 
     def at_home(day: int, person: int) -> set[int]:
         _, whom, layer = sim.contacts(day, ids(person))
@@ -141,4 +146,41 @@ def test_who_was_in_hospital_or_dead_met_nobody_not_even_at_home() -> None:
         away = {patient} if 2 <= day < 5 else set()
         away |= {dead} if day >= 4 else set()
         assert at_home(day, case) & {patient, dead} == {patient, dead} - away
-        assert not away or at_home(day, away.pop()) == set()
+        assert all(at_home(day, person) == set() for person in away)
+
+
+def test_contacts_of_past_days_stay_as_they_were_whatever_comes_later() -> None:
+    """With reinfections of whom the first infection brought into hospital."""
+    seen: dict[int, list[bytes]] = {}
+    changed: list[int] = []
+
+    def looked_at(sim: Sim, day: int) -> list[bytes]:
+        people = everybody(sim)
+        both = (*past_contacts(sim, people, day), *sim.contacts(day, people))
+        return [part.tobytes() for part in both]
+
+    def look(sim: Sim, day: int) -> None:
+        seen[day] = looked_at(sim, day)
+        past = range(max(day - 30, 0), day) if day % 10 == 9 else ()
+        changed.extend(old for old in past if seen[old] != looked_at(sim, old))
+
+    sim = Sim(
+        "FR",
+        agents=1000,
+        days=70,
+        r0=6.0,
+        analysers=[look],
+        disease__seeds=100,
+        disease__immunity=0.0,
+        disease__immunity_severe=0.0,
+        disease__symptomatic=(0.7,) * 9,
+        disease__severe=(0.3,) * 9,
+        disease__critical=(0.0,) * 9,
+        disease__fatal=(0.0,) * 9,
+        disease__imports=20.0,
+    )
+    sim.run()
+
+    again = sim.state.infections > 1
+    assert np.count_nonzero(again & (sim.state.hospital_day >= 0)) > 50
+    assert changed == []

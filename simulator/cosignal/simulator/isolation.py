@@ -2,24 +2,25 @@
 
 What this module guarantees:
 
-* Bit k of `State.isolation` is always about k days before `Sim.day`: all are moved on
-  as that is. Bit 0 says in the morning who is at home already, and once the day's
+* Bit k of `State.isolation` and of `State.away` is about k days before `Sim.day`: all
+  are moved on as that is, and nothing that comes later changes them. Bit 0 of
+  `isolation` says in the morning who is at home already, and once the day's
   interventions have acted who meets nobody outside today.
 * Who stays at home from today on, for whatever reason, was out in the morning. The
   reason comes at any time of the day, and so do contacts: with probability 1/2 today's
   are still had, all of somebody's or none. Who was at home in the morning goes on.
 * People are counted at home from the day on which it begins.
-* Somebody in hospital or dead has bit 0 set as well, but does not stay at home: no day
+* Somebody in hospital or dead has bit 0 of both set, but does not stay at home: no day
   of isolation or quarantine is counted, and at home they meet nobody either.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import int16, uint32
 
-from cosignal.simulator.compiled import inlined, kernel
+from cosignal.simulator.compiled import kernel
 from cosignal.simulator.interventions.draws import CHOICE, keys_of_day
 from cosignal.simulator.recorder import AGE_BANDS
 from cosignal.simulator.state import DEAD, INFECTED, State, some_of
@@ -65,26 +66,6 @@ def begin_day(sim: "Sim", day: int) -> None:
     share(lambda part: _wake(day, some_of(sim.state, *part)), parts, sim.threads)
 
 
-def is_away(i: Any, day: int, state: State) -> Any:  # noqa: ANN401 - one, or all
-    """Whether somebody was in hospital or dead on a day, today or earlier.
-
-    Of the last infection: a stay in hospital before it is forgotten.
-
-    Args:
-        i: Who; or all people, as a slice.
-        day: Of the run.
-        state: Of the run.
-    """
-    end = state.end_day[i]
-    ward = state.hospital_day[i]
-    in_ward = (ward >= 0) & (ward <= day) & (day < end)
-    return in_ward | ((state.status[i] == DEAD) & (end <= day))
-
-
-#: The same for kernels.
-was_away = inlined(is_away)
-
-
 def end_day(sim: "Sim", day: int) -> None:
     """Let isolation take effect, and count it.
 
@@ -115,6 +96,7 @@ def _wake(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - 
     for i in range(len(state.isolation)):
         at_home = (state.isolated_until[i] > today) & (state.status[i] != DEAD)
         state.isolation[i] = (state.isolation[i] << uint32(1)) | uint32(at_home)
+        state.away[i] = state.away[i] << uint32(1)
 
 
 @kernel
@@ -129,10 +111,12 @@ def _settle(day, state):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 
         is_dead = state.status[i] == DEAD
         at_home = state.isolated_until[i] > today
         ward = state.hospital_day[i]
-        away = (ward >= 0) & (ward <= today) & (today < state.end_day[i])
+        in_ward = (ward >= 0) & (ward <= today) & (today < state.end_day[i])
+        away = uint32(in_ward | is_dead)
         stays = uint32(at_home) & state.isolation[i]
         before = state.isolation[i] & ~uint32(1)
-        state.isolation[i] = before | stays | uint32(away | is_dead)
+        state.isolation[i] = before | stays | away
+        state.away[i] |= away
 
 
 @kernel
@@ -151,11 +135,9 @@ def _count(day, state, bands, counts):  # type: ignore[no-untyped-def] # noqa: A
     """Count who stays at home, by `_COUNTED` and age: few of all as well."""
     today = int16(day)
     for i in range(len(state.status)):
-        if state.isolated_until[i] > today and state.status[i] != DEAD:
-            ward = state.hospital_day[i]
-            if not (0 <= ward <= day < state.end_day[i]):
-                counts[0, bands[i]] += 1
-                if state.quarantined[i]:
-                    counts[1, bands[i]] += 1
-                    if state.status[i] == INFECTED:
-                        counts[2, bands[i]] += 1
+        if state.isolated_until[i] > today and not state.away[i] & uint32(1):
+            counts[0, bands[i]] += 1
+            if state.quarantined[i]:
+                counts[1, bands[i]] += 1
+                if state.status[i] == INFECTED:
+                    counts[2, bands[i]] += 1

@@ -25,7 +25,7 @@ from cosignal.simulator.disease.outbreak import Outbreak
 from cosignal.simulator.disease.vaccination import Vaccination, vaccinate
 from cosignal.simulator.events import Queue
 from cosignal.simulator.interventions.defaults import defaults
-from cosignal.simulator.isolation import begin_day, end_day, is_away, set_isolated
+from cosignal.simulator.isolation import begin_day, end_day, set_isolated
 from cosignal.simulator.meetings import meetings
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.parameters.behaviour import LAYERS
@@ -306,10 +306,9 @@ class Sim:
         """
         contacts = self.contacts_on(day)
         who, whom, layer = meetings(ids, contacts, self.people)
-        bit = np.uint32(self.day - day)
-        away = (self.state.isolation >> bit) & np.uint32(1) > 0
-        kept = (layer == 0) | ~(away[who] | away[whom])
-        away = is_away(slice(None), day, self.state)
+        bit = np.uint32(1) << np.uint32(self.day - day)
+        home, away = (self.state.isolation & bit) > 0, (self.state.away & bit) > 0
+        kept = (layer == 0) | ~(home[who] | home[whom])
         kept &= ~(away[who] | away[whom])
         return who[kept], whom[kept], layer[kept]
 

@@ -54,6 +54,8 @@ class State(NamedTuple):
         isolation: uint32. Bit k: whether they stayed at home, or were in hospital, k
             days ago; bit 0 is today, and before the day's end whether they are at home
             since before today.
+        away: uint32. Bit k: whether they were in hospital or dead k days ago; bit 0 is
+            today, once the day's interventions have acted.
         app_from: int16. First day with the app; `NEVER` for none.
         app_until: int16. First day without it again.
         asked: int16. About which illness the app asked them last whether they publish:
@@ -82,6 +84,7 @@ class State(NamedTuple):
     quarantined: npt.NDArray[np.uint8]
     reason_day: npt.NDArray[np.int16]
     isolation: npt.NDArray[np.uint32]
+    away: npt.NDArray[np.uint32]
     app_from: npt.NDArray[np.int16]
     app_until: npt.NDArray[np.int16]
     asked: npt.NDArray[np.int16]
@@ -112,6 +115,7 @@ _TYPES: Final = {
     "infectivity": np.float32,
     "susceptibility": np.float32,
     "isolation": np.uint32,
+    "away": np.uint32,
 } | dict.fromkeys(_DAYS, np.int16)
 
 

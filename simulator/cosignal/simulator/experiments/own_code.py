@@ -271,7 +271,7 @@ class _Look:
     def _global(self, item: object, name: str) -> _Parts:
         """Of what pickle would only write the name, unless it wraps something."""
         if not hasattr(item, "__wrapped__"):
-            home = _installed_home(item, name)
+            home = _home(item, name)
             if home is None:
                 raise _refused(type(item).__name__, self._path)
             yield f"{_versioned(home)} {name}"
@@ -327,10 +327,12 @@ def _full_name(item: Any) -> str:  # noqa: ANN401 - function or class
     return f"{item.__module__}.{item.__qualname__}"
 
 
-def _installed_home(item: object, name: str) -> str | None:
-    """The first installed module that has something under a name."""
+def _home(item: object, name: str) -> str | None:
+    """The module that has something under a name: its own, or an installed one."""
+    own = getattr(item, "__module__", None)
     for module, loaded in [*sys.modules.items()]:
-        if getattr(loaded, "__dict__", {}).get(name) is item and _is_installed(module):
+        there = getattr(loaded, "__dict__", {}).get(name) is item
+        if there and (module == own or _is_installed(module)):
             return module
     return None
 
@@ -340,7 +342,7 @@ def _is_of_python(name: str) -> bool:
 
 
 def _is_of_type(value: object) -> bool:
-    """Whether a type or Python itself needs it: a slot; the lock of a cache."""
+    """Whether Python needs it: a slot; the lock of a cache, which says nothing."""
     kind = type(value)
     return kind.__name__ in ("member_descriptor", "getset_descriptor", "RLock")
 

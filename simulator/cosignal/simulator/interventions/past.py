@@ -5,7 +5,7 @@ What this module guarantees:
 * A past day is looked at as it was: with its own closures, and with who stayed at home
   on that day, not with who does today. Two of one household meet all the same, unless
   one of them was in hospital or dead.
-* Nothing is stored for it but a bit for each person and day.
+* Nothing is stored for it but two bits for each person and day.
 * The contacts are those that could transmit, each once for each case, in order.
 """
 
@@ -19,7 +19,6 @@ from cosignal.simulator.compiled import inlined, kernel
 from cosignal.simulator.contacts.days import DayContacts
 from cosignal.simulator.contacts.slots import resolve_slot, slot_count
 from cosignal.simulator.interventions.draws import Ids
-from cosignal.simulator.isolation import was_away
 from cosignal.simulator.population.people import HOUSEHOLD, People
 from cosignal.simulator.state import State
 
@@ -59,14 +58,12 @@ class Past(NamedTuple):
         contacts: Of the day.
         people: Who is there.
         state: `State` of today.
-        day: Of the run.
-        ago: How many days ago, a bit of `isolation`.
+        ago: How many days ago, a bit of `isolation` and `away`.
     """
 
     contacts: DayContacts
     people: People
     state: State
-    day: int
     ago: np.uint32
 
 
@@ -81,7 +78,7 @@ def past_day(sim: "Sim", day: int) -> Past:
         UsageError: The day is not one of the last 31.
     """
     contacts, ago = sim.contacts_on(day), np.uint32(sim.day - day)
-    return Past(contacts, sim.people, sim.state, day, ago)
+    return Past(contacts, sim.people, sim.state, ago)
 
 
 @kernel
@@ -100,10 +97,16 @@ def was_home(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - 
 
 
 @inlined
+def was_away(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
+    """Whether somebody was in hospital or dead on the day."""
+    return (past.state.away[i] >> past.ago) & uint32(1) > 0
+
+
+@inlined
 def was_there(j, layer, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Whether somebody could be met in a layer on the day."""
     if layer == HOUSEHOLD:
-        return not was_away(j, past.day, past.state)
+        return not was_away(j, past)
     return not was_home(j, past)
 
 
@@ -111,7 +114,7 @@ def was_there(j, layer, past):  # type: ignore[no-untyped-def] # noqa: ANN001, A
 def slots_of_past(i, past):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - numba
     """How many slots may hold somebody: those of the household come first."""
     people = past.people
-    if was_away(i, past.day, past.state):
+    if was_away(i, past):
         return int64(0)
     if was_home(i, past):
         home = people.household[i]
