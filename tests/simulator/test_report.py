@@ -120,6 +120,7 @@ def test_a_run_from_python_is_reported_and_saved(tmp_path: Path) -> None:
         in text
     )
     assert "of the variant late" in text
+    assert "vaccinated" not in text
     assert ">5 days<" in text
     saved = load(tmp_path / "r.json")
     more = {**saved.summary, "infections_variant_late": 1e6}

@@ -3,12 +3,13 @@
 from typing import Final
 
 from cosignal.simulator.experiments.statistics import Estimate
-from cosignal.simulator.experiments.study import Study, ratio, scaled
+from cosignal.simulator.experiments.study import Study, ratio
 from cosignal.simulator.studies.presets import (
     Claim,
     Preset,
     figure,
     reduction,
+    scaled,
     total_ratio,
 )
 
