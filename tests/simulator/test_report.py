@@ -10,8 +10,9 @@ pytest.importorskip("matplotlib")
 from cosignal.protocol.errors import VerificationError
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.report import page, title_of, write_report
-from cosignal.simulator.saved import Saved
+from cosignal.simulator.saved import Saved, load
 from cosignal.simulator.simulation import Sim
+from cosignal.simulator.verification import require_consistent
 
 DAYS = 25
 SAVED = Saved(
@@ -119,6 +120,10 @@ def test_a_run_from_python_is_reported_and_saved(tmp_path: Path) -> None:
         in text
     )
     assert "of the variant late" in text
+    assert "vaccinated" not in text
     assert ">5 days<" in text
-    assert (tmp_path / "r.json").exists()
+    saved = load(tmp_path / "r.json")
+    more = {**saved.summary, "infections_variant_late": 1e6}
+    with pytest.raises(VerificationError, match="infections of all variants together"):
+        require_consistent(replace(saved, summary=more), "r.json")
     assert len(repr(results).splitlines()) == 3

@@ -192,6 +192,36 @@ def test_summary_is_what_series_say(results: Results) -> None:
     assert found["quarantine_days"] == results.series("in_quarantine").sum()
     assert found["generation_time"] == results.generation_times().mean()
     assert math.isnan(found["ppv"])
+    assert found["reinfections"] == found["infections"] - len(people) > 0
+    variants = np.bincount(results.infections.variant)
+    names = ("infections_variant_first", "infections_variant_b")
+    assert [found[name] for name in names] == variants.tolist()
+    assert found["closure_days"] == found["vaccinated"] == 0
+
+
+def test_variants_of_one_name_are_told_apart() -> None:
+    variants = [{"name": "b", "seeds": 3}, {"name": "b", "seeds": 4}]
+
+    found = Sim("FR", agents=300, days=1, disease__seeds=5, variants=variants).run()
+
+    summary = found.summary()
+    names = [name for name in summary if name.startswith("infections_variant_")]
+    assert names == [f"infections_variant_{end}" for end in ("first", "b_1", "b_2")]
+    assert sum(summary[name] for name in names) == summary["infections"]
+
+
+def test_days_with_a_closure_count_once_and_only_while_it_is_in_force() -> None:
+    closures = [
+        {"layer": "school", "start": 2, "stop": 6},
+        {"layer": "work", "start": 4, "stop": 9},
+        {"layer": "care", "start": 0, "trigger": 100_000.0},
+    ]
+
+    found = Sim("FR", agents=300, days=12, closures=closures).run()
+
+    expected = [0, 0, 1, 1, 2, 2, 1, 1, 1, 0, 0, 0]
+    assert found.series("closures").tolist() == expected
+    assert found.summary()["closure_days"] == 7
 
 
 def test_what_was_never_counted_is_zero(results: Results) -> None:

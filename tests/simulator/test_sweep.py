@@ -113,7 +113,9 @@ def test_replicates_differ_by_seed_alone(study: Study) -> None:
     }
 
     assert len(seen) == 3
-    assert study.difference("infections", 0, 0).high == 0
+    own = study.values("infections", 0)
+    assert (own - own).tolist() == [0, 0, 0]
+    assert study.difference("infections", 0, 0).mean == 0
 
 
 def test_differences_are_taken_seed_by_seed(study: Study) -> None:
@@ -300,3 +302,26 @@ def test_a_figure_that_does_not_exist_is_refused() -> None:
 
     with pytest.raises(UsageError, match="measure: expected one of days, deaths"):
         found.values("death", 0)
+
+
+def test_a_study_keeps_own_series_and_refuses_unknown_ones(study: Study) -> None:
+    class Masks:
+        start: int = 0
+        stop: int | None = None
+
+        def apply(self, sim: Sim, day: int) -> None:
+            sim.record.add("masks", day, day)
+
+    own = Sim(parameters=BASE.with_values({"days": 4}), interventions=[Masks()])
+
+    found = ensemble(own, replicates=2, workers=1, progress=False)
+
+    assert found.series("masks", 0).tolist() == [[0, 1, 2, 3]] * 2
+    assert found.values("sum:masks", 0).tolist() == [6, 6]
+    assert found.values("mean:masks", 0).tolist() == [1.5, 1.5]
+    for ask in (study.series, study.sums, lambda x, p: study.values(f"sum:{x}", p)):
+        with pytest.raises(UsageError, match="expected a daily series of the run"):
+            ask("casess", 0)
+    assert study.sums("infections", 0).tolist() == (
+        study.values("infections", 0).tolist()
+    )

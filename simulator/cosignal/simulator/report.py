@@ -130,7 +130,10 @@ def page(saved: Saved, title: str) -> str:
             "<p>What differs from the defaults; everything else is a default.</p>",
             f"<pre>{html.escape(_scenario(saved))}</pre>",
             "<h2>All figures</h2>",
-            _table((name, written(name, x)) for name, x in saved.summary.items()),
+            _table(
+                (name, written(name, x))
+                for name, x in worth_showing(saved.summary).items()
+            ),
             "</body></html>",
             "",
         ]

@@ -22,6 +22,7 @@ from cosignal.simulator.results.figures import UNITS, of_series, reproduction_of
 from cosignal.simulator.saved import COLUMNS, Saved, about, table
 from cosignal.simulator.words import number
 
+_VARIANT: Final = "infections_variant_"
 #: Fields that are compared as they are.
 _WHOLE: Final = ("version", "seed", "own", "agents", "digest")
 
@@ -135,12 +136,15 @@ def _contradiction(saved: Saved) -> str:
             f"attack_rate {number(rate)} in place of {number(expected)}, infections "
             "less reinfections by people"
         )
+    variants = [x for n, x in saved.summary.items() if n.startswith(_VARIANT)]
+    if variants and sum(variants) != figures["infections"]:
+        return f"{number(sum(variants))} infections of all variants together"
     r_t = reproduction_of(series, saved.parameters).tolist()
     return _unlike_rows("r_t", saved.r_t, r_t)
 
 
 def _known(saved: Saved) -> set[str]:
-    variants = {name for name in saved.summary if name.startswith("infections_variant")}
+    variants = {name for name in saved.summary if name.startswith(_VARIANT)}
     return set(UNITS) | (variants if saved.parameters.variants else set())
 
 

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cosignal.simulator.experiments.statistics import Estimate
-from cosignal.simulator.experiments.study import Point, Study, scaled
+from cosignal.simulator.experiments.study import Point, Study
 from cosignal.simulator.studies.presets import (
     Claim,
     Preset,
     reduction,
+    scaled,
     share,
     total_ratio,
 )

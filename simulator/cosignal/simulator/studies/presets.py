@@ -17,7 +17,10 @@ from typing import Any, Final
 from cosignal.protocol.errors import UsageError
 from cosignal.simulator.experiments.pool import Workers
 from cosignal.simulator.experiments.statistics import FEW, Estimate, estimate
-from cosignal.simulator.experiments.study import Point, Study, ratio, scaled
+from cosignal.simulator.experiments.study import Point, Study, ratio
+from cosignal.simulator.experiments.study import (
+    scaled as scaled,  # noqa: PLC0414 - studies take it from here
+)
 from cosignal.simulator.experiments.sweeps import sweep
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.words import number
