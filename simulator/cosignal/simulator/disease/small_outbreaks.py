@@ -13,8 +13,8 @@ What this module guarantees:
 An attempt is a pair of people of whom the one would have infected the other, had that
 one been susceptible, on the day on which it would have happened first; in the
 community, where two hardly meet again, each contact counts by itself. An attempt is
-given less weight the more people of the region the outbreak has infected: had people
-no households and places, it would find a susceptible one with just this probability.
+given less weight the more people the outbreak has infected: had people no households,
+places and regions, it would find a susceptible one with just this probability.
 """
 
 import math
@@ -118,12 +118,10 @@ class Outbreak(NamedTuple):
 
     Attributes:
         start: Row of its first case.
-        size: People of the region of that one.
         key: uint64. Of its draws.
     """
 
     start: int
-    size: int
     key: np.uint64
 
 
@@ -249,10 +247,8 @@ def outbreaks(first, chosen, cases):  # type: ignore[no-untyped-def] # noqa: ANN
 
 @kernel
 def _outbreak(i, number, chosen, cases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    starts, region = chosen.people.region_start, chosen.people.region[i]
-    size = starts[region + 1] - starts[region]
     start = cases.used[0]
-    outbreak = Outbreak(start, size, day_key(chosen.key, number))
+    outbreak = Outbreak(start, day_key(chosen.key, number))
     day = number % DAYS_OF_WEEK
     _infect(i, -1, day, 0.0, outbreak, chosen, cases)
     oldest = start
@@ -324,7 +320,8 @@ def _attempt(row, slot, j, today, outbreak, chosen, cases):  # type: ignore[no-u
     """Infect somebody unless they have been, or this is not the first attempt."""
     count = cases.used[0]
     if count < len(cases.person) and _is_new(row, slot, chosen, cases):
-        left = 1.0 - (count - outbreak.start) / outbreak.size
+        others = len(cases.row) - 1
+        left = 1.0 - (count - outbreak.start - 1) / others
         cases.attempts[cases.generation[row]] += left
         tie = uniform(today.key + uint64(_TIE), cases.person[row], slot)
         before = cases.row[j]
