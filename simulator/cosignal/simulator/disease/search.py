@@ -5,12 +5,16 @@ grows with beta. The second, the share that is still susceptible, falls: by litt
 most contacts are with strangers, by so much where people meet the same few each day
 that the product has a maximum. So betas are tried from a small one up; at each, small
 outbreaks show the share and who the typical cases are, and with both the next beta is
-chosen. Typical cases of one look are the first cases of the next one's outbreaks.
+chosen.
+
+The first outbreaks of a look begin with people at random, the next ones with the
+typical cases of those, and once more: so a look depends on its beta alone, not on the
+betas before.
 
 What this module guarantees:
 
 * At the answer the share is known to 1 %, beside chance, or so is the product.
-* What is refused was not reached at any beta on the way, up to the maximum.
+* What is not found was not reached at any beta on the way, up to the maximum.
 * All looks have the same draws for an outbreak of a number.
 """
 
@@ -21,9 +25,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cosignal.protocol.errors import UsageError
 from cosignal.simulator.disease.expectations import Expectation
-from cosignal.simulator.disease.small_outbreaks import DEPTH, Found, setting, watch
+from cosignal.simulator.disease.small_outbreaks import (
+    DEPTH,
+    Found,
+    effective,
+    setting,
+    watch,
+)
 from cosignal.simulator.disease.tables import Tables
 from cosignal.simulator.parameters.tree import Parameters
 from cosignal.simulator.population.people import People
@@ -33,8 +42,10 @@ Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 #: Infections in the outbreaks of a look: on the way, in the end; about.
-_GLANCE: Final = 30_000
+_GLANCE: Final = 20_000
 _LONG_LOOK: Final = 150_000
+#: In those before, which only show who is typical.
+_BEFORE: Final = (10_000, 10_000)
 #: Room for how many times as many.
 _ROOM: Final = 4
 #: Outbreaks of a look, at most.
@@ -45,6 +56,8 @@ _MANY: Final = 7000
 #: Outbreaks of less would hardly have the generations that are looked at; the share
 #: hardly changes below.
 _LEAST: Final = 0.1
+#: Generations that infect where outbreaks fade.
+_FADING: Final = 2
 #: Infections in the last generation of an outbreak, at most, about; share of all people
 #: that they are, at most.
 _LARGEST: Final = 400
@@ -136,30 +149,39 @@ class Search:
             wanted: The reproduction number that is asked for, of the shares of
                 infections by days since the infector's; more than 0.
 
-        Raises:
-            UsageError: Nobody can infect anybody.
         """
         self._all = (parameters, people, tables)
         self._wanted = wanted
-        self._largest = min(_LARGEST, _SMALL * len(people.age))
+        self._largest = min(_LARGEST, _SMALL * effective(parameters, people))
         anybody = _anybody(parameters.seed, len(people.age))
-        found = Found(anybody, 1.0, tables.profile.astype(np.float64))
-        self._last = Look(0.1, found, 0.0, self._expectation(found, _FEW), 0.0)
+        self._first = Found(anybody, 1.0, tables.profile.astype(np.float64))
+        expectation = self._expectation(self._first, _FEW)
+        self._last = Look(0.1, self._first, 0.0, expectation, 0.0)
         self._best, self._lowest = self._last, _BETA_MAX
         self._low, self._top, self._reached = _BETA_MIN, _BETA_MAX, False
+
+    @property
+    def most(self) -> float:
+        """The greatest reproduction number that was seen and does not do."""
+        return self._best.reproduction
+
+    @property
+    def target(self) -> float:
+        """The reproduction number that is asked for, by what was seen last."""
+        return self._wanted(self._last.found.intervals)
+
+    @property
+    def _aim(self) -> float:
+        return max(self.target, _LEAST)
+
+    def beta(self) -> float | None:
+        """Find it; None if people do not meet so many others."""
         if self._last.predicted(_BETA_MAX) <= 0:
-            raise self._refused("0 where nobody can infect anybody")
-
-    def beta(self) -> float:
-        """Find it.
-
-        Raises:
-            UsageError: People do not meet so many others.
-        """
+            return None
         beta = self._approached()
-        for _ in range(_LONG_LOOKS):
+        for _ in range(_LONG_LOOKS if beta else 0):
             self._look(beta, _LONG_LOOK, _MANY)
-            last, target = self._last, self._target
+            last, target = self._last, self.target
             if target < _LEAST:
                 held = last._replace(slope=0.0)
                 return held.solution(target, _BETA_MIN, _BETA_MAX)
@@ -171,33 +193,30 @@ class Search:
             if abs(math.log(last.reproduction / target)) <= _SETTLED:
                 return beta
             beta = new
-        raise self._too_many()
+        return None
 
-    @property
-    def _target(self) -> float:
-        return self._wanted(self._last.found.intervals)
-
-    def _approached(self) -> float:
+    def _approached(self) -> float | None:
         """Look at outbreaks of one beta after the other, until the next one is near."""
-        aim = max(self._target, _LEAST)
-        half = min(aim, self._last.predicted(_BETA_MAX)) / 2
+        half = min(self._aim, self._last.predicted(_BETA_MAX)) / 2
         beta = self._last.solution(half, _BETA_MIN, _BETA_MAX)
         for _ in range(_GLANCES):
             self._look(beta, _GLANCE, _FEW)
-            aim = max(self._target, _LEAST)
-            self._bracket(aim)
-            beta = self._next(aim)
+            self._bracket()
+            following = self._next()
+            if following is None:
+                return None
+            beta = following
             if 1 / _NEAR <= beta / self._last.beta <= _NEAR:
                 return beta
-        raise self._too_many()
+        return None
 
-    def _bracket(self, aim: float) -> None:
+    def _bracket(self) -> None:
         """Take the last look for a bound, and go back to the best if it is worse."""
         last, best = self._last, self._best
-        if last.reproduction >= aim:
+        if last.reproduction >= self._aim:
             self._top, self._reached = last.beta, True
         elif last.reproduction >= best.reproduction:
-            if last.beta < best.beta:
+            if 0 < best.reproduction and last.beta < best.beta:
                 self._top = best.beta
             self._low, self._best = last.beta, last
         elif last.beta > best.beta:
@@ -205,25 +224,22 @@ class Search:
         else:
             self._low, self._last = last.beta, best
 
-    def _next(self, aim: float) -> float:
+    def _next(self) -> float | None:
         """The beta to look at next: near to the last one if that will do.
 
-        Raises:
-            UsageError: The maximum is found, and is less.
+        None if the maximum is found, and is less.
         """
         last = self._last
         if last.reproduction <= 0:
-            raise self._too_many()
+            return None
         low, high = last.beta / _STRIDE, last.beta * _STRIDE
-        beta = last.solution(aim, max(low, self._low), min(high, self._top))
+        beta = last.solution(self._aim, max(low, self._low), min(high, self._top))
         between = math.sqrt(last.beta * self._top)
         if self._reached or beta <= last.beta * _NEAR:
             return beta
         if between > last.beta * _NEAR:
             return min(beta, between)
-        if self._lowest < last.beta:
-            raise self._too_many()
-        return low
+        return None if self._lowest < last.beta else low
 
     def _look(self, beta: float, infections: int, cases: int) -> None:
         """Let outbreaks run.
@@ -235,30 +251,32 @@ class Search:
         """
         last = self._last
         expected = last.predicted(beta)
-        depth = DEPTH
-        while depth > 1 and expected ** (depth + 1) > self._largest:
-            depth -= 1
+        depth = self._depth()
         size = float((expected ** np.arange(depth + 2)).sum())
-        first = _some(last.found.ids, min(_OUTBREAKS, math.ceil(infections / size)))
-        found = watch(first, _ROOM * infections, setting(*self._all, depth, beta))
+        chosen, found = setting(*self._all, depth, beta), self._first
+        for wanted in (*_BEFORE, infections):
+            first = _some(found.ids, min(_OUTBREAKS, math.ceil(wanted / size)))
+            found = watch(first, _ROOM * wanted, chosen)
         expectation = self._expectation(found, cases)
         reproduction = expectation.mean(beta) * found.success
         slope = _slope(last, beta, found.success)
         self._last = Look(beta, found, slope, expectation, reproduction)
         self._lowest = min(self._lowest, beta)
 
+    def _depth(self) -> int:
+        """How many generations are to infect; the same for all betas.
+
+        Few outbreaks have many where cases infect one other or less: a typical case is
+        of an early generation then. Elsewhere as many as leave most people susceptible.
+        """
+        target = self.target
+        depth = DEPTH if target > 1 else _FADING
+        while depth > 1 and target ** (depth + 1) > self._largest:
+            depth -= 1
+        return depth
+
     def _expectation(self, found: Found, cases: int) -> Expectation:
         return Expectation(_some(found.ids, cases), *self._all)
-
-    def _too_many(self) -> UsageError:
-        most = max(self._best.reproduction, 0.0)
-        return self._refused(f"at most {most:.3g} with these contacts")
-
-    def _refused(self, expected: str) -> UsageError:
-        return UsageError(
-            f"disease.r0: expected {expected}, got {self._target:.3g}",
-            advice="Give people more contacts, layers weight, and ages susceptibility.",
-        )
 
 
 def _slope(last: Look, beta: float, share: float) -> float:

@@ -63,6 +63,7 @@ class Setting(NamedTuple):
         bounds: float64[2]. Greatest susceptibility * weight * dose: of members of a
             household, of others.
         week: Seven `DayContacts`.
+        size: How many people there are for outbreaks: see `effective`.
         people: `People`.
         tables: `Tables`.
         key: uint64. Of all draws.
@@ -74,6 +75,7 @@ class Setting(NamedTuple):
     susceptibility: Floats
     bounds: Floats
     week: tuple[DayContacts, ...]
+    size: float
     people: People
     tables: Tables
     key: np.uint64
@@ -169,10 +171,22 @@ def setting(
         susceptibility,
         np.array([weights[0] * most, weights[1:].max() * most]),
         tuple(day_contacts(people, parameters, day) for day in range(DAYS_OF_WEEK)),
+        effective(parameters, people),
         people,
         tables,
         stream_key(parameters.seed, "disease.small_outbreaks"),
     )
+
+
+def effective(parameters: Parameters, people: People) -> float:
+    """How many people of one susceptibility get used up as these do; 0 if none can.
+
+    Infections find somebody, and so somebody again, in proportion to susceptibility.
+    """
+    decades = np.bincount(np.minimum(people.age // 10, 8), minlength=9)
+    susceptibility = np.array(parameters.disease.susceptibility)
+    squares = float(decades @ susceptibility**2)
+    return float(decades @ susceptibility) ** 2 / squares if squares else 0.0
 
 
 def watch(first: Ids, room: int, chosen: Setting) -> Found:
@@ -320,8 +334,7 @@ def _attempt(row, slot, j, today, outbreak, chosen, cases):  # type: ignore[no-u
     """Infect somebody unless they have been, or this is not the first attempt."""
     count = cases.used[0]
     if count < len(cases.person) and _is_new(row, slot, chosen, cases):
-        others = len(cases.row) - 1
-        left = 1.0 - (count - outbreak.start - 1) / others
+        left = max(1.0 - (count - outbreak.start - 1) / chosen.size, 0.0)
         cases.attempts[cases.generation[row]] += left
         tie = uniform(today.key + uint64(_TIE), cases.person[row], slot)
         before = cases.row[j]

@@ -26,6 +26,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from cosignal.protocol.errors import UsageError
 from cosignal.simulator.disease.search import Search
 from cosignal.simulator.disease.tables import Tables, infectiousness
 from cosignal.simulator.parameters.disease import DiseaseParameters
@@ -106,4 +107,29 @@ def _solved(parameters: Parameters, people: People, tables: Tables) -> float:
     def wanted(intervals: Floats) -> float:
         return reproduction_number(disease, intervals)
 
-    return Search(quiet, people, tables, wanted).beta()
+    search = Search(quiet, people, tables, wanted)
+    beta = search.beta()
+    if beta is None:
+        raise _refused(search, Search(quiet, people, tables, lambda _: 1.0))
+    return beta
+
+
+def _refused(search: Search, fading: Search) -> UsageError:
+    """Say what the greatest possible R0 is.
+
+    Up to 1 other generations count: where only more is asked for, the answer may be 1.
+
+    Args:
+        search: That has found no beta.
+        fading: For 1; not begun.
+    """
+    most = search.most
+    if most < 1 < search.target:
+        most = fading.most if fading.beta() is None else 1.0
+    expected = f"at most {most:.3g} with these contacts"
+    if most == 0:
+        expected = "0 where nobody can infect anybody, or no chain goes on"
+    return UsageError(
+        f"disease.r0: expected {expected}, got {search.target:.3g}",
+        advice="Give people more contacts, layers weight, and ages susceptibility.",
+    )
