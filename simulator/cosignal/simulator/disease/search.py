@@ -46,9 +46,11 @@ _GLANCE: Final = 20_000
 _LONG_LOOK: Final = 150_000
 #: In those before, which only show who is typical.
 _BEFORE: Final = (10_000, 10_000)
+_LONG_BEFORE: Final = (20_000, 30_000)
 #: Room for how many times as many.
 _ROOM: Final = 4
-#: Outbreaks of a look, at most.
+#: Outbreaks of a look, at least and at most.
+_FEWEST: Final = 100
 _OUTBREAKS: Final = 150_000
 #: Cases whose contacts are looked at: on the way, in the end.
 _FEW: Final = 1400
@@ -72,6 +74,11 @@ _LEAST_SLOPE: Final = 0.05
 #: By how much beta changes from look to look, at most; which betas are near.
 _STRIDE: Final = 3.0
 _NEAR: Final = 1.25
+#: What shows how the share changes.
+_FAR: Final = 1.5
+#: Of the greatest reproduction number so far; less is beyond the maximum, by more than
+#: chance.
+_FALLEN: Final = 0.85
 #: Glances and long looks, at most. Mostly two and one do.
 _GLANCES: Final = 40
 _LONG_LOOKS: Final = 6
@@ -179,8 +186,10 @@ class Search:
         if self._last.predicted(_BETA_MAX) <= 0:
             return None
         beta = self._approached()
-        for _ in range(_LONG_LOOKS if beta else 0):
-            self._look(beta, _LONG_LOOK, _MANY)
+        if beta is None:
+            return None
+        for _ in range(_LONG_LOOKS):
+            self._look(beta, (*_LONG_BEFORE, _LONG_LOOK), _MANY)
             last, target = self._last, self.target
             if target < _LEAST:
                 held = last._replace(slope=0.0)
@@ -200,29 +209,33 @@ class Search:
         half = min(self._aim, self._last.predicted(_BETA_MAX)) / 2
         beta = self._last.solution(half, _BETA_MIN, _BETA_MAX)
         for _ in range(_GLANCES):
-            self._look(beta, _GLANCE, _FEW)
+            self._look(beta, (*_BEFORE, _GLANCE), _FEW)
             self._bracket()
             following = self._next()
             if following is None:
                 return None
             beta = following
-            if 1 / _NEAR <= beta / self._last.beta <= _NEAR:
+            close = self._reached and self._top <= _FAR * self._low
+            if close or 1 / _NEAR <= beta / self._last.beta <= _NEAR:
                 return beta
         return None
 
     def _bracket(self) -> None:
         """Take the last look for a bound, and go back to the best if it is worse."""
         last, best = self._last, self._best
+        rising = last.beta > best.beta
         if last.reproduction >= self._aim:
             self._top, self._reached = last.beta, True
         elif last.reproduction >= best.reproduction:
-            if 0 < best.reproduction and last.beta < best.beta:
+            if best.reproduction > 0 and not rising:
                 self._top = best.beta
             self._low, self._best = last.beta, last
-        elif last.beta > best.beta:
-            self._top, self._last = last.beta, best
+        elif rising and last.reproduction >= _FALLEN * best.reproduction:
+            self._low = last.beta
         else:
-            self._low, self._last = last.beta, best
+            if rising:
+                self._top = last.beta
+            self._low, self._last = min(last.beta, best.beta), best
 
     def _next(self) -> float | None:
         """The beta to look at next: near to the last one if that will do.
@@ -241,12 +254,12 @@ class Search:
             return min(beta, between)
         return None if self._lowest < last.beta else low
 
-    def _look(self, beta: float, infections: int, cases: int) -> None:
+    def _look(self, beta: float, infections: tuple[int, ...], cases: int) -> None:
         """Let outbreaks run.
 
         Args:
             beta: Their beta.
-            infections: In all of them, about.
+            infections: In all of them, about; each time from typical cases of before.
             cases: How many of the typical ones to look at.
         """
         last = self._last
@@ -254,9 +267,10 @@ class Search:
         depth = self._depth()
         size = float((expected ** np.arange(depth + 2)).sum())
         chosen, found = setting(*self._all, depth, beta), self._first
-        for wanted in (*_BEFORE, infections):
-            first = _some(found.ids, min(_OUTBREAKS, math.ceil(wanted / size)))
-            found = watch(first, _ROOM * wanted, chosen)
+        for wanted in infections:
+            count = min(max(math.ceil(wanted / size), _FEWEST), _OUTBREAKS)
+            room = _ROOM * max(wanted, math.ceil(_FEWEST * size))
+            found = watch(_some(found.ids, count), room, chosen)
         expectation = self._expectation(found, cases)
         reproduction = expectation.mean(beta) * found.success
         slope = _slope(last, beta, found.success)
@@ -282,7 +296,7 @@ class Search:
 def _slope(last: Look, beta: float, share: float) -> float:
     """That of the share, from a look to another; the old one where they are near."""
     step = math.log(beta / last.beta)
-    if last.reproduction <= 0 or share <= 0 or abs(step) < math.log(_NEAR):
+    if last.reproduction <= 0 or share <= 0 or abs(step) < math.log(_FAR):
         return last.slope
     return min(max(math.log(share / last.found.success) / step, -1.0), 0.0)
 
