@@ -198,8 +198,10 @@ def test_no_reproduction_is_no_transmission() -> None:
 def _only(layer: str, agents: int, r0: float) -> Sim:
     """People who infect others in one layer only."""
     layers = {"household", "school", "work", "care", "community"} - {layer}
-    weights = {f"contacts__{other}_weight": 0.0 for other in layers}
-    return Sim("FR", agents=agents, r0=r0, interventions=(), **weights)
+    weights = {f"contacts.{other}_weight": 0.0 for other in layers}
+    parameters = Parameters().with_values(weights | {"disease.r0": r0})
+    people = Sim("FR", agents=agents).people
+    return Sim(parameters=parameters, population=people, interventions=())
 
 
 def test_more_infections_than_contacts_are_refused() -> None:

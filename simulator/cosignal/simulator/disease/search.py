@@ -106,7 +106,7 @@ class Look(NamedTuple):
 
     def predicted(self, beta: float) -> float:
         """The reproduction number of another beta, nearly."""
-        share = self.found.success * (beta / self.beta) ** self.slope
+        share = self.found.success * math.pow(beta / self.beta, self.slope)
         return self.expectation.mean(beta) * share
 
     def solution(self, target: float, low: float, high: float) -> float:
