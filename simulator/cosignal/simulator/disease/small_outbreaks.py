@@ -13,8 +13,8 @@ What this module guarantees:
 An attempt is a pair of people of whom the one would have infected the other, had that
 one been susceptible, on the day on which it would have happened first; in the
 community, where two hardly meet again, each contact counts by itself. An attempt is
-given less weight the more people of the region the outbreak has infected: had people
-no households and places, it would find a susceptible one with just this probability.
+given less weight the more people the outbreak has infected: had people no households,
+places and regions, it would find a susceptible one with just this probability.
 """
 
 import math
@@ -63,6 +63,7 @@ class Setting(NamedTuple):
         bounds: float64[2]. Greatest susceptibility * weight * dose: of members of a
             household, of others.
         week: Seven `DayContacts`.
+        size: How many people there are for outbreaks: see `effective`.
         people: `People`.
         tables: `Tables`.
         key: uint64. Of all draws.
@@ -74,6 +75,7 @@ class Setting(NamedTuple):
     susceptibility: Floats
     bounds: Floats
     week: tuple[DayContacts, ...]
+    size: float
     people: People
     tables: Tables
     key: np.uint64
@@ -118,12 +120,10 @@ class Outbreak(NamedTuple):
 
     Attributes:
         start: Row of its first case.
-        size: People of the region of that one.
         key: uint64. Of its draws.
     """
 
     start: int
-    size: int
     key: np.uint64
 
 
@@ -171,10 +171,22 @@ def setting(
         susceptibility,
         np.array([weights[0] * most, weights[1:].max() * most]),
         tuple(day_contacts(people, parameters, day) for day in range(DAYS_OF_WEEK)),
+        effective(parameters, people),
         people,
         tables,
         stream_key(parameters.seed, "disease.small_outbreaks"),
     )
+
+
+def effective(parameters: Parameters, people: People) -> float:
+    """How many people of one susceptibility get used up as these do; 0 if none can.
+
+    Infections find somebody, and so somebody again, in proportion to susceptibility.
+    """
+    decades = np.bincount(np.minimum(people.age // 10, 8), minlength=9)
+    susceptibility = np.array(parameters.disease.susceptibility)
+    squares = float(decades @ susceptibility**2)
+    return float(decades @ susceptibility) ** 2 / squares if squares else 0.0
 
 
 def watch(first: Ids, room: int, chosen: Setting) -> Found:
@@ -249,10 +261,8 @@ def outbreaks(first, chosen, cases):  # type: ignore[no-untyped-def] # noqa: ANN
 
 @kernel
 def _outbreak(i, number, chosen, cases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    starts, region = chosen.people.region_start, chosen.people.region[i]
-    size = starts[region + 1] - starts[region]
     start = cases.used[0]
-    outbreak = Outbreak(start, size, day_key(chosen.key, number))
+    outbreak = Outbreak(start, day_key(chosen.key, number))
     day = number % DAYS_OF_WEEK
     _infect(i, -1, day, 0.0, outbreak, chosen, cases)
     oldest = start
@@ -324,7 +334,7 @@ def _attempt(row, slot, j, today, outbreak, chosen, cases):  # type: ignore[no-u
     """Infect somebody unless they have been, or this is not the first attempt."""
     count = cases.used[0]
     if count < len(cases.person) and _is_new(row, slot, chosen, cases):
-        left = 1.0 - (count - outbreak.start) / outbreak.size
+        left = max(1.0 - (count - outbreak.start - 1) / chosen.size, 0.0)
         cases.attempts[cases.generation[row]] += left
         tie = uniform(today.key + uint64(_TIE), cases.person[row], slot)
         before = cases.row[j]
