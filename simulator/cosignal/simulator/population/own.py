@@ -29,7 +29,13 @@ from cosignal.simulator.population.columns import (
     table,
 )
 from cosignal.simulator.population.network import connect, layers_of
-from cosignal.simulator.population.people import CARE, COMMUNITY, SCHOOL, People
+from cosignal.simulator.population.people import (
+    CARE,
+    COMMUNITY,
+    SCHOOL,
+    People,
+    owned,
+)
 from cosignal.simulator.population.places import (
     Places,
     fitted_rates,
@@ -148,7 +154,7 @@ def _population(
     people = _with_contacts(rows, order, homes, given, parameters)
     if networks:
         people = connect(people, persons[order], *networks)
-    return Population(people, persons[order], names)
+    return Population(owned(people), persons[order], names)
 
 
 def _refuse_repeats(rows: Table, persons: Names) -> None:

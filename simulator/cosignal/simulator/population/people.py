@@ -97,11 +97,15 @@ def owned(people: People) -> People:
     """Keep people whose arrays somebody else may hold; see `frozen`.
 
     Returns:
-        The same arrays where nobody can write to them, copies of the others.
+        The same where nobody can write to them; else copies of the arrays that somebody
+        can.
     """
+    safe = [not one.flags.writeable and one.base is None for one in people]
+    if all(safe):
+        return people
     arrays: list[Any] = [
-        array.copy() if array.flags.writeable or array.base is not None else array
-        for array in people
+        one if is_safe else one.copy()
+        for one, is_safe in zip(people, safe, strict=True)
     ]
     return frozen(People(*arrays))
 
