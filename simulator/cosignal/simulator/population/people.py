@@ -100,14 +100,15 @@ def owned(people: People) -> People:
         The same where nobody can write to them; else copies of the arrays that somebody
         can.
     """
-    safe = [not one.flags.writeable and one.base is None for one in people]
+    arrays: list[Any] = list(people)
+    safe = [not one.flags.writeable and one.base is None for one in arrays]
     if all(safe):
         return people
-    arrays: list[Any] = [
+    copies = [
         one if is_safe else one.copy()
-        for one, is_safe in zip(people, safe, strict=True)
+        for one, is_safe in zip(arrays, safe, strict=True)
     ]
-    return frozen(People(*arrays))
+    return frozen(People(*copies))
 
 
 @contextmanager
