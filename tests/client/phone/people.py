@@ -56,3 +56,11 @@ async def sync(
     return await who.sync(
         [network] if sources is None else sources, network.now, patience=5
     )
+
+
+async def warn(speaker: Phone, listener: Phone, network: NetworkInMemory) -> None:
+    """Let two meet, publish the keys of the one, and let the other one hear of it."""
+    meet(speaker, listener, THREE_DAYS_AGO)
+    network.block(keys_of(speaker))
+    network.publish()
+    await sync(listener, network)

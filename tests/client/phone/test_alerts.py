@@ -12,7 +12,7 @@ from cosignal.client.phone.assessment import Assessment, assess
 from cosignal.client.phone.phone import Phone
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, ReportType
 from cosignal.protocol.exposure.configuration import ExposureConfiguration
-from tests.client.phone.people import THREE_DAYS_AGO, keys_of, meet, phone, sync
+from tests.client.phone.people import THREE_DAYS_AGO, keys_of, meet, phone, sync, warn
 from tests.network_in_memory import NetworkInMemory
 
 DAY = THREE_DAYS_AGO // 86400
@@ -29,10 +29,7 @@ async def test_that_a_day_is_long_ago_takes_no_alert_back(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
     network.configure(ExposureConfiguration(days_since_exposure=7))
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     network.now += 5 * 86400
     network.publish()
     await sync(bob, network)
@@ -150,10 +147,7 @@ async def test_what_adds_to_a_day_is_told_by_its_alert_and_is_no_news(
 async def test_a_phone_that_stays_offline_forgets_its_alerts(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     kept = []
     for days in range(14):
         bob.tidy(network.now + days * 86400)
@@ -166,10 +160,7 @@ async def test_a_phone_that_stays_offline_forgets_its_alerts(
 async def test_a_damaged_alert_is_left_out_and_raised_again(
     alice: Phone, bob: Phone, network: NetworkInMemory, damage: bytes
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     with bob._database.write() as connection:
         connection.execute("UPDATE alerts SET facts = ?", (damage,))
 

@@ -22,6 +22,7 @@ from tests.client.phone.people import (
     meet,
     phone,
     sync,
+    warn,
 )
 from tests.network_in_memory import NetworkInMemory, sample_keys
 from tests.strategies import NOW, counted_entropy
@@ -215,10 +216,7 @@ async def test_a_phone_whose_download_is_damaged_starts_over_and_keeps_the_rest(
 async def test_an_alert_stands_while_what_it_rests_on_is_downloaded_again(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     bob.start_over()
     poor = network.fork()
     for path in [path for path in poor.published if "/body/" in path]:
@@ -244,10 +242,7 @@ def test_a_phone_that_starts_over_can_be_deleted(
 async def test_what_is_there_is_matched_even_if_no_mirror_serves(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     with bob._database.write() as connection:
         # As if the phone had died before it matched.
         connection.execute("DELETE FROM matched_blocks")

@@ -9,7 +9,7 @@ from cosignal.client.phone.heard_keys import MAX_OCCURRENCES, Finding, keep
 from cosignal.client.phone.phone import Phone
 from cosignal.protocol.diagnosis_keys import DiagnosisKey, ReportType
 from cosignal.protocol.matching import Hit, KeyColumns, Sightings, match
-from tests.client.phone.people import THREE_DAYS_AGO, keys_of, meet, sync
+from tests.client.phone.people import THREE_DAYS_AGO, keys_of, meet, sync, warn
 from tests.client.phone.test_alerts import reported
 from tests.network_in_memory import NetworkInMemory
 from tests.strategies import NOW, counted_entropy
@@ -81,10 +81,7 @@ async def test_an_expired_key_is_gone_though_its_hash_stays(
 async def test_of_a_key_nothing_is_left_when_its_sightings_are_erased(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     tables = ("heard_keys", "occurrences", "key_sightings")
     assert all(rows(bob, table) for table in tables)
 

@@ -19,6 +19,7 @@ from tests.client.phone.people import (
     meet,
     phone,
     sync,
+    warn,
 )
 from tests.network_in_memory import NetworkInMemory
 from tests.strategies import NOW
@@ -74,10 +75,7 @@ async def test_who_was_far_away_or_elsewhere_is_not_told(
 async def test_an_alert_can_be_proved_offline_to_rest_on_the_common_rule(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
 
     (alert,) = bob.alerts()
     proof = bob.prove(alert)
@@ -165,10 +163,7 @@ async def test_a_key_its_authority_revokes_withdraws_the_alert(
 async def test_stricter_rules_take_no_alert_back(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     network.configure(ExposureConfiguration(alert_day_score=10_000))
     network.publish()
     await sync(bob, network)
@@ -283,10 +278,7 @@ async def test_a_phone_that_heard_itself_met_nobody(
 async def test_the_block_of_an_alert_can_be_proved_as_well(
     alice: Phone, bob: Phone, network: NetworkInMemory
 ) -> None:
-    meet(alice, bob, THREE_DAYS_AGO)
-    network.block(keys_of(alice))
-    network.publish()
-    await sync(bob, network)
+    await warn(alice, bob, network)
     (place,) = bob.alerts()[0].ground.blocks
 
     proof = bob.prove_entry(place.shard, place.index)
