@@ -23,7 +23,7 @@ from numba import int16, uint32
 from cosignal.simulator.compiled import kernel
 from cosignal.simulator.interventions.draws import CHOICE, keys_of_day
 from cosignal.simulator.recorder import AGE_BANDS
-from cosignal.simulator.state import DEAD, INFECTED, State, some_of
+from cosignal.simulator.state import DEAD, INFECTED, LAST_DAY, State, some_of
 from cosignal.simulator.streams import uniform
 from cosignal.simulator.threads import ranges, share
 
@@ -35,8 +35,6 @@ Ids = npt.NDArray[np.int32]
 #: People for whom a thread is worth its while.
 _LEAST: Final = 100_000
 _COUNTED: Final = ("in_isolation", "in_quarantine", "in_quarantine_infected")
-#: Days are 16 bits; whoever is to stay at home for longer does so until then.
-_LAST_DAY: Final = np.iinfo(np.int16).max
 #: Probability that contacts of the first day at home are still had.
 _STILL_OUT: Final = 0.5
 
@@ -51,7 +49,8 @@ def set_isolated(
     else:
         state.quarantined[ids] = 0
     state.reason_day[ids] = day
-    days = np.minimum(np.broadcast_to(until, ids.shape), _LAST_DAY).astype(np.int16)
+    # Whoever is to stay at home for longer does so until the last day there can be.
+    days = np.minimum(np.broadcast_to(until, ids.shape), LAST_DAY).astype(np.int16)
     np.maximum.at(state.isolated_until, ids, days)
 
 

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 #: A day that has not come, and never may.
 NEVER: Final = -1
+#: The last one there can be: days are 16 bits.
+LAST_DAY: Final = 32_767
 #: How many past days somebody's isolation is remembered: a bit each.
 REMEMBERED_DAYS: Final = 32
 

@@ -31,6 +31,7 @@ from cosignal.simulator.state import (
     CRITICAL,
     FATAL,
     INFECTED,
+    LAST_DAY,
     NEVER,
     SEVERE,
 )
@@ -38,7 +39,6 @@ from cosignal.simulator.streams import uniform
 
 #: Numbers of a person's draws.
 _COURSE, _INFECTIVITY = 100, 1000
-_LAST_DAY = 32_767
 
 
 @kernel
@@ -112,7 +112,7 @@ def draw_times(i, course, day, key, state, tables):  # type: ignore[no-untyped-d
 def _later(day, which, key, i, tables):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     chance = uniform(key, i, which)
     after = np.searchsorted(tables.times[which], chance, side="right")
-    return min(day + after, _LAST_DAY)
+    return min(day + after, LAST_DAY)
 
 
 @kernel

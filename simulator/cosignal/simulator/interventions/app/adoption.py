@@ -16,7 +16,6 @@ share a draw with probability `clustering`.
 """
 
 import math
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +26,11 @@ from cosignal.simulator.compiled import kernel
 from cosignal.simulator.interventions.draws import chances, keys_of_day
 from cosignal.simulator.parameters.app import AppParameters
 from cosignal.simulator.recorder import AGE_BANDS
-from cosignal.simulator.state import NEVER
+from cosignal.simulator.state import LAST_DAY, NEVER
 from cosignal.simulator.streams import uniform
 
 #: What the draws of the stream `app.adoption` are for; all are those of day 0.
 _OWN, _HOUSEHOLD, _ALIKE, _INSTALLATION, _REMOVAL, _REGION = range(6)
-#: Days are 16 bits.
-_LAST_DAY: Final = np.iinfo(np.int16).max
 
 Days = npt.NDArray[np.int16]
 
@@ -92,8 +89,8 @@ def installations(
     since = app.start + np.floor(chances(stream, 0, ids, _INSTALLATION) * app.ramp)
     until = since + _days_kept(chances(stream, 0, ids, _REMOVAL), app.uninstall)
     first, last = np.full((2, len(adopting)), NEVER, np.int16)
-    first[ids] = np.minimum(since, _LAST_DAY)
-    last[ids] = np.where(until <= _LAST_DAY, until, NEVER)
+    first[ids] = np.minimum(since, LAST_DAY)
+    last[ids] = np.where(until <= LAST_DAY, until, NEVER)
     return first, last
 
 
